@@ -26,7 +26,7 @@ const (
 	whyMore       = "whether a layer of one's own returns more than what is taken does not show"
 	whyTwoResults = "whether these are several results or those of several calls does not show"
 	whyUnread     = "no operation reads some variables of the model, and whether they are of this layer does not show"
-	whyUncalled   = "nothing calls the layer: only its variables show it, and whether they are of one layer or of several in a model does not show"
+	whyUncalled   = "no call of the layer shows: only its variables show it, and whether they are of one layer or of several in a model does not show"
 	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
 	whyBears      = "the layer does not read some variable whose name begins with its own, which may be one of the layer that does: "
 	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"

@@ -17,7 +17,7 @@ func (k *keras3) addUncalled() {
 	}
 	if !k.holdsLayers() {
 		for _, v := range k.weights {
-			if name := k.layerOf(v); k.owner[v] == nil && name != "" && (k.byName[name] == nil || k.byName[name].uncalled) {
+			if name := k.layerOf(v); k.owner[v] == nil && name != "" && name != k.prefix && (k.byName[name] == nil || k.byName[name].uncalled) {
 				k.addVariable(name, v)
 			}
 		}
@@ -100,11 +100,12 @@ func (k *keras3) attributes() map[int]string {
 }
 
 // nameAbove returns the name of a layer by its variables' paths: the first part that they share, or
-// else, as of a Functional, whose name is in none of them, the attribute of the model that it is.
+// else, as of a Functional, whose name is in none of them, and of a layer that was built under the
+// model's name alone, the attribute of the model that it is.
 func (k *keras3) nameAbove(attribute string, vars []*savedmodel.Variable) string {
 	name := k.layerOf(vars[0])
 	shared := name != "" && !slices.ContainsFunc(vars, func(v *savedmodel.Variable) bool { return k.layerOf(v) != name })
-	if !shared && attribute != "" {
+	if (!shared || name == k.prefix) && attribute != "" {
 		return attribute
 	}
 	return name

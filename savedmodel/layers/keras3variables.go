@@ -34,6 +34,7 @@ func (k *keras3) listVariables() {
 			k.trainable[v] = true
 		}
 	}
+	k.noteUnlisted(ids)
 	// The object of a layer does not say whether the layer was frozen.
 	k.table.Totals.TrainableGuessed = k.savedWhole() && len(trainable) > 0
 	seen := map[*savedmodel.Variable]bool{}
@@ -48,6 +49,29 @@ func (k *keras3) listVariables() {
 			k.weights = append(k.weights, v)
 			k.table.Totals.add(v, k.trainable[v])
 		}
+	}
+}
+
+// noteUnlisted says where an export of Keras 2 reads variables that the model's list does not have,
+// as it was made before those of layers in a branch that no call had taken. Keras 3 has copies there.
+func (k *keras3) noteUnlisted(listed []int) {
+	if k.mg.Framework != savedmodel.Keras2 || len(listed) == 0 {
+		return
+	}
+	has := map[string]bool{} // mixed precision wraps a variable in another object of its name
+	for _, id := range listed {
+		if v := k.objs.Variables[id]; v != nil {
+			has[v.Name] = true
+		}
+	}
+	var names []string
+	for _, id := range k.objs.Items(k.objs.Child(0, "_all_variables")) {
+		if v := k.objs.Variables[id]; v != nil && !has[v.Name] && !scopes.IsSeed(v) {
+			names = append(names, v.Name)
+		}
+	}
+	if len(names) > 0 {
+		k.table.Notes = append(k.table.Notes, "the model reads "+names[0]+", which is not in the list of its variables: the totals lack layers that were first called when the model was exported")
 	}
 }
 
@@ -139,6 +163,9 @@ func (k *keras3) assignVariables() {
 			}
 		}
 		for _, c := range l.calls {
+			if l.branches() {
+				break
+			}
 			for _, v := range c.Vars {
 				name := k.layerOf(v)
 				if (k.counted[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil) {
@@ -253,8 +280,18 @@ func (k *keras3) mayOwn(order []string, start, end int) []*layerCalls {
 	return found
 }
 
-// mayHoldUnread reports whether a layer may have weights that nothing reads.
+// branches reports whether an operation runs functions of its own, in which layers may be called:
+// the variables that it takes are theirs.
+func (l *layerCalls) branches() bool {
+	return l.op && slices.Contains([]string{"if", "while", "case"}, kerasnames.WithoutNumber(shownName(l.name)))
+}
+
+// mayHoldUnread reports whether a layer may have weights that nothing reads. What bears the name of
+// a function of TensorFlow is none.
 func (l *layerCalls) mayHoldUnread() bool {
+	if len(l.vars) == 0 && scopes.LikeLayers[kerasnames.WithoutNumber(shownName(l.name))] {
+		return false
+	}
 	return !l.op && (l.class == "Normalization" && len(l.vars) == 0 || isModel(l.class) || !slices.Contains(kerasnames.Classes, l.class))
 }
 

@@ -1988,3 +1988,24 @@ def plain_namesakes(keras):
     i = keras.Input((3,))
     x = L.Dense(3)(Scale((3, 3), "dense/kernel", name="before")(i))
     return keras.Model(i, L.Dense(2)(Scale((3, 4), "dense/kernel", name="after")(x)))
+
+
+@model()
+def in_branches(keras):
+    L = keras.layers
+
+    class Gate(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c, self.d = L.Dense(3), L.Dense(3, use_bias=False), L.Dense(3), L.Dense(2)
+            self.c.build((None, 3))
+
+        def call(self, x):
+            x = tf.cond(tf.reduce_sum(x) > 0, lambda: self.a(x), lambda: self.b(x))
+            x = tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, self.c(x)), [0, x])[1]
+            return self.d(tf.ensure_shape(x, (None, 3)))
+
+    m = Gate()
+    m(np.ones((2, 3), np.float32))
+    m(np.zeros((2, 3), np.float32))
+    return m
