@@ -136,6 +136,11 @@ func (k *keras3) doubtRows() {
 			doubtful[r.Name] = whyNamed
 		}
 	}
+	for _, l := range k.layers {
+		if doubtful[l.name] == "" && slices.ContainsFunc(l.notes, func(n guess) bool { return strings.HasPrefix(n.why, whyHolds) }) {
+			doubtful[l.name] = whyCallsIn
+		}
+	}
 	for _, r := range k.table.Layers {
 		for _, c := range r.ConnectedTo {
 			name, _, _ := strings.Cut(c, "[")

@@ -2009,3 +2009,12 @@ def in_branches(keras):
     m(np.ones((2, 3), np.float32))
     m(np.zeros((2, 3), np.float32))
     return m
+
+
+@model()
+def shared_in_stack(keras):
+    L = keras.layers
+    shared = L.Dense(4, name="shared")
+    stack = keras.Sequential([shared, L.Dense(3)], name="stack")
+    i = keras.Input((4,))
+    return keras.Model(i, L.Concatenate()([stack(i), shared(i)]))
