@@ -57,8 +57,8 @@ func (o *object) named(name string, found []*object) []*object {
 }
 
 // borrow gives a layer the variables of the layers that its configuration holds and that the file
-// has elsewhere: Keras gives an object that it writes twice a number. It reports whether there are
-// any.
+// has elsewhere: Keras gives an object that it writes twice a number, though not always at the
+// first place. It reports whether there are any.
 func (a *attacher) borrow(l *layers.LayerConfig, config any, depth int) (borrowed bool) {
 	if depth > maxDepth {
 		return false
@@ -70,8 +70,8 @@ func (a *attacher) borrow(l *layers.LayerConfig, config any, depth int) (borrowe
 		}
 	case map[string]any:
 		if id, ok := config["shared_object_id"].(float64); ok {
-			key := strconv.FormatFloat(id, 'f', -1, 64)
-			if from := cmp.Or(a.byID[key], a.wrapped[classAndName(config)]); from != nil && from != l {
+			key, name := strconv.FormatFloat(id, 'f', -1, 64), classAndName(config)
+			if from := cmp.Or(a.byID[key], a.byName[name], a.wrapped[name]); from != nil && from != l {
 				for _, v := range variablesOf(from, nil, 0) {
 					if !slices.Contains(l.Variables, v) {
 						l.Variables, borrowed = append(l.Variables, v), true
@@ -87,8 +87,7 @@ func (a *attacher) borrow(l *layers.LayerConfig, config any, depth int) (borrowe
 	return borrowed
 }
 
-// wraps notes the layer or the cell that a layer has all its variables from. The first place of an
-// object in a configuration may lack its number.
+// wraps notes the layer or the cell that a layer has all its variables from.
 func (a *attacher) wraps(l *layers.LayerConfig, p part) {
 	if len(l.Variables) == 0 || p.class != "TimeDistributed" && p.class != "RNN" {
 		return

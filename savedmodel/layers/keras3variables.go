@@ -53,7 +53,8 @@ func (k *keras3) listVariables() {
 }
 
 // noteUnlisted says where an export of Keras 2 reads variables that the model's list does not have,
-// as it was made before those of layers in a branch that no call had taken. Keras 3 has copies there.
+// which was made before those of layers in a branch that no call had taken. Keras 3 has copies
+// there.
 func (k *keras3) noteUnlisted(listed []int) {
 	if k.mg.Framework != savedmodel.Keras2 || len(listed) == 0 {
 		return

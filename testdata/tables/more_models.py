@@ -2018,3 +2018,28 @@ def shared_in_stack(keras):
     stack = keras.Sequential([shared, L.Dense(3)], name="stack")
     i = keras.Input((4,))
     return keras.Model(i, L.Concatenate()([stack(i), shared(i)]))
+
+
+@model("k3")
+def tied_head(keras):
+    L = keras.layers
+
+    class MaskedHead(L.Layer):
+        def __init__(self, table, **kw):
+            super().__init__(**kw)
+            self.table = table
+
+        def build(self, s):
+            self.dense = L.Dense(s[-1], name="dense")
+            self.dense.build(s)
+            self.bias = self.add_weight(name="bias", shape=(20,), initializer="zeros")
+
+        def call(self, x):
+            return self.table(self.dense(x), reverse=True) + self.bias
+
+        def get_config(self):
+            return {**super().get_config(), "table": keras.layers.serialize(self.table)}
+
+    i, table = keras.Input((7,), dtype="int32"), L.ReversibleEmbedding(20, 4, name="token_embedding")
+    backbone = keras.Model(i, L.Dense(4)(table(i)), name="backbone")
+    return keras.Model(backbone.input, MaskedHead(table, name="mlm_head")(backbone(backbone.input)))
