@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/wire"
+	"github.com/tfrun/tfrun/savedmodel/internal/pyjson"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -36,6 +37,9 @@ type KerasObject struct {
 	Config    json.RawMessage `json:"config"`
 	Trainable *bool           `json:"trainable"`
 	BuildArg  json.RawMessage `json:"build_input_shape"`
+
+	// Text is all that was written, as JSON with the numbers that Python adds to it.
+	Text []byte `json:"-"`
 }
 
 // maxMetadataValues bounds the values in an object's metadata, which take a hundred times the
@@ -111,30 +115,37 @@ func parseMetadataNode(path string, node []byte) (int, *KerasObject, error) {
 	if tooManyValues(text) {
 		return 0, nil, formatError(path, "the metadata of %s has more than %d values", obj.Path, maxMetadataValues)
 	}
-	if err := json.Unmarshal(text, obj); err != nil {
+	if err := obj.decode(text); err != nil {
 		return 0, nil, formatError(path, "the metadata of %s is damaged: %v", obj.Path, err)
 	}
 	return id, obj, nil
 }
 
+// decode reads the text of an object's metadata.
+func (o *KerasObject) decode(text []byte) error {
+	o.Text = text
+	return json.Unmarshal(pyjson.Plain(text), o)
+}
+
 // legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in
-// keras_metadata.pb.
-func legacyMetadata(objs *ObjectGraph) KerasMetadata {
-	meta := KerasMetadata{}
+// keras_metadata.pb. Beside an error it returns what else there is.
+func (m *Model) legacyMetadata(objs *ObjectGraph) (meta KerasMetadata, err error) {
+	meta = KerasMetadata{}
 	for id, obj := range objs.Nodes {
 		user := obj.GetUserObject()
 		//lint:ignore SA1019 deprecated for writers; old models have nothing else
 		text := user.GetMetadata()
-		if text == "" || tooManyValues([]byte(text)) || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
+		if text == "" || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
 			continue
 		}
 		o := &KerasObject{Identifier: user.GetIdentifier()}
-		if json.Unmarshal([]byte(text), o) == nil && o.ClassName != "" {
+		if tooManyValues([]byte(text)) {
+			err = formatError(m.File, "the metadata of object %d has more than %d values", id, maxMetadataValues)
+		} else if bad := o.decode([]byte(text)); bad != nil {
+			err = formatError(m.File, "the metadata of object %d is damaged: %v", id, bad)
+		} else if o.ClassName != "" {
 			meta[id] = o
 		}
 	}
-	if meta[0] == nil {
-		return nil
-	}
-	return meta
+	return meta, err
 }

@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -195,8 +196,8 @@ func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
 }
 
 // KerasMetadata returns what Keras 2 wrote about the model's objects: in keras_metadata.pb or, up
-// to TensorFlow 2.4, in the object graph. It is nil where there is none. An error says that
-// keras_metadata.pb is damaged; what the object graph has is returned beside it.
+// to TensorFlow 2.4, in the object graph. It is empty where there is none. An error says that some
+// of it is damaged; what else the object graph has is returned beside it.
 func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
 	meta, damage := mg.model.metadata()
 	if damage == nil && meta != nil {
@@ -206,7 +207,8 @@ func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	return legacyMetadata(objs), damage
+	meta, err = mg.model.legacyMetadata(objs)
+	return meta, cmp.Or(damage, err)
 }
 
 // Objects returns the tree of Python objects that the graph was saved from. It has no objects where

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/internal/pyjson"
 )
 
 // Bounds on what is taken into memory.
@@ -137,13 +139,14 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// checkJSON refuses what is no JSON, and what would take far more memory than its text does.
+// checkJSON refuses what is no JSON as Python writes it, and what would take far more memory than
+// its text does. It returns the text as JSON: with null in the place of NaN and infinities.
 func checkJSON(text []byte) (json.RawMessage, error) {
 	values := bytes.Count(text, []byte(",")) + bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{"))
 	if values > maxValues {
 		return nil, fmt.Errorf("a configuration of more than %d values", maxValues)
 	}
-	if !json.Valid(text) {
+	if text = pyjson.Plain(text); !json.Valid(text) {
 		var v any
 		err := json.Unmarshal(text, &v)
 		return nil, fmt.Errorf("no JSON: %s", strings.TrimPrefix(fmt.Sprint(err), "json: "))

@@ -7,17 +7,22 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/tfrun/tfrun/savedmodel/internal/pyjson"
 )
 
 // Config looks through the configuration in one of Keras' own files for what loading it does beside
 // making layers: Python bytecode, pickled objects, files that are read, functions that are called
 // by name. Custom classes are [Expected]: loading needs their code, and runs it.
 func Config(data json.RawMessage) []Finding {
-	var config any
-	if json.Unmarshal(data, &config) != nil {
-		return nil // Keras cannot load it either
+	if len(data) == 0 { // a file of weights alone
+		return nil
 	}
 	m := &metadataScan{seen: map[string]bool{}, file: true}
+	config, err := pyjson.Decode(data)
+	if err != nil {
+		m.add(OddMetadata, Unsafe, "", err.Error())
+	}
 	m.walk(config, "", "")
 	return m.findings
 }

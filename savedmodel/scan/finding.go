@@ -63,6 +63,9 @@ const (
 	CustomCode FindingKind = "custom-code" // a class or function that is not Keras' own
 	// OddArchive: programs read the archive differently, or it grows too large when it is unpacked.
 	OddArchive FindingKind = "odd-archive"
+	// OddMetadata: what Keras 2 noted beside the graph, or the configuration of one of Keras' own
+	// files, cannot be read here. Keras may read it, and run Python code that stands in it.
+	OddMetadata FindingKind = "odd-metadata"
 )
 
 // Allowable reports whether a user who trusts the model may allow the finding, by naming the
@@ -74,7 +77,7 @@ func (k FindingKind) Allowable() bool {
 // runs reports whether a finding of the kind is an operation or a call. Others are found beside the
 // graph.
 func (k FindingKind) runs() bool {
-	return !slices.Contains([]FindingKind{LambdaLayer, Bytecode, AssetPath, CustomCode, OddArchive}, k)
+	return !slices.Contains([]FindingKind{LambdaLayer, Bytecode, AssetPath, CustomCode, OddArchive, OddMetadata}, k)
 }
 
 // Severity says how much a [Finding] matters to a user who loads the model and runs its signatures.

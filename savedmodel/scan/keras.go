@@ -1,29 +1,46 @@
 package scan
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/pyjson"
 )
 
 // scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions
-// stored as bytecode. Keras cannot run anything of metadata that cannot be read.
+// stored as bytecode. Of what was written all is looked at, in the way that Python reads it.
 func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
 	m := &metadataScan{seen: map[string]bool{}}
 	// Layers come before the model that lists them again.
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) {
-		obj := meta[id]
-		var config any
-		if json.Unmarshal(obj.Config, &config) != nil {
+		v, err := pyjson.Decode(meta[id].Text)
+		if err != nil {
+			m.add(OddMetadata, Unsafe, meta[id].Name, err.Error())
 			continue
 		}
-		m.layer(obj.ClassName, obj.Name, config)
-		m.walk(config, obj.Name, obj.ClassName)
+		if all, ok := v.(map[string]any); ok {
+			class, name := text(all["class_name"]), text(all["name"])
+			m.layer(class, name, all["config"])
+			for _, key := range slices.Sorted(maps.Keys(all)) {
+				m.walk(all[key], name, class)
+			}
+			continue
+		}
+		m.walk(v, "", "")
 	}
 	return m.findings
+}
+
+// unread finds metadata that cannot be read here: Keras may read it, and run what it holds.
+func unread(err error) []Finding {
+	var link *savedmodel.LinkError // said of the files
+	if err == nil || errors.As(err, &link) {
+		return nil
+	}
+	return []Finding{{Kind: OddMetadata, Severity: Unsafe, Detail: err.Error()}}
 }
 
 // layer notes a layer whose class is Lambda.

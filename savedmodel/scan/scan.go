@@ -46,15 +46,15 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	}
 	s.endless()
 	s.impossible()
-	if mg.Framework == savedmodel.Keras2 {
-		meta, err := mg.KerasMetadata()
-		if err != nil && meta == nil {
-			if _, err := mg.Objects(); err != nil {
-				return nil, err
-			}
+	// Keras reads it beside any graph.
+	meta, err := mg.KerasMetadata()
+	if err != nil && meta == nil {
+		if _, err := mg.Objects(); err != nil {
+			return nil, err
 		}
-		s.found(scanMetadata(meta)...)
 	}
+	s.found(scanMetadata(meta)...)
+	s.found(unread(err)...)
 	s.found(outside(mg)...)
 	if s.mentions > mostMentions {
 		return nil, s.tooMany()

@@ -109,7 +109,8 @@ var scanWords = map[scan.FindingKind]string{
 	scan.LambdaLayer: "Lambda layer", scan.Bytecode: "Python bytecode", scan.AssetPath: "a file outside the model",
 	scan.EndlessCalls: "endless calls", scan.HugeTensor: "a tensor too large",
 	scan.BrokenNode: "a broken operation", scan.CustomCode: "code of one's own", scan.OddArchive: "an odd part of the file",
-	scan.RunsGraph: "runs a graph that is data", scan.LooseMemory: "gives memory that is not its own",
+	scan.OddMetadata: "metadata that is not read",
+	scan.RunsGraph:   "runs a graph that is data", scan.LooseMemory: "gives memory that is not its own",
 	scan.NeedsTPU: "is for TPUs", scan.Internal: "internal to TensorFlow", scan.UnknownOp: "not known", scan.Ambiguous: "not what it seems",
 }
 
