@@ -73,3 +73,21 @@ func readVariables(m *savedmodel.Model) error {
 	}
 	return err
 }
+
+// TensorFlow takes the path of a checkpoint for a pattern: in a folder of such a name it finds no
+// variables, or those of another model.
+func TestFoldersThatArePatterns(t *testing.T) {
+	for name, fits := range map[string]bool{"m 1": true, "m{a,b}": true, "m*": true, "m?": true, "m]": true, "m[1]": false, `m\1`: false} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.CopyFS(dir, os.DirFS(modeltest.Dir("k3_autoencoder"))); err != nil {
+			t.Fatal(err)
+		}
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.MetaGraphs[0].Files(false); err == nil != fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -70,6 +70,10 @@ func (mg *MetaGraph) Files(links bool) (Files, error) {
 			f.Checkpoint = filepath.Join(variables, variablesPrefix)
 		}
 	}
+	// It would find another model's variables, or none.
+	if i := strings.IndexAny(f.Checkpoint, `[\`); i >= 0 {
+		return f, &FileError{File: root, Msg: fmt.Sprintf("TensorFlow takes the path of variables for a pattern, as it has a %q: rename the folder", f.Checkpoint[i])}
+	}
 	return f, nil
 }
 
