@@ -16,9 +16,10 @@ import (
 
 // Bounds on what is taken into memory.
 const (
-	maxText   = 64 << 20 // of a configuration
-	maxValues = 1 << 20  // in a configuration
-	maxMemory = 64 << 20 // of variables that are compressed in the archive; more goes to a file
+	maxText   = 64 << 20  // of a configuration
+	maxValues = 1 << 20   // in a configuration
+	maxNested = 512 << 20 // of its [nestedText]
+	maxMemory = 64 << 20  // of variables that are compressed in the archive; more goes to a file
 	// What a compressed part may grow to: Keras refuses more than a hundred times, from 256 MiB on.
 	freeGrowth = 256 << 20
 	maxGrowth  = 100
@@ -146,10 +147,35 @@ func checkJSON(text []byte) (json.RawMessage, error) {
 	if values > maxValues {
 		return nil, fmt.Errorf("a configuration of more than %d values", maxValues)
 	}
+	if n := nestedText(text); n > maxNested {
+		return nil, fmt.Errorf("a configuration of %d MiB, nested %d deep on average: too much to read", len(text)>>20, n/len(text))
+	}
 	if text = pyjson.Plain(text); !json.Valid(text) {
 		var v any
 		err := json.Unmarshal(text, &v)
 		return nil, fmt.Errorf("no JSON: %s", strings.TrimPrefix(fmt.Sprint(err), "json: "))
 	}
 	return text, nil
+}
+
+// nestedText sums up, over the bytes of a JSON text, how many lists and objects each stands in. The
+// layers of a model are decoded by themselves, so that what is deep within is gone through once for
+// each model around it.
+func nestedText(text []byte) int {
+	total, depth, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		total += depth
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[', c == '{':
+			depth++
+		case c == ']', c == '}':
+			depth--
+		}
+	}
+	return total
 }

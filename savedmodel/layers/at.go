@@ -56,8 +56,9 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 	}
 	env := map[tensorKey]tensor.Shape{}
 	byLayer := map[*Layer]*At{}
+	built := 0 // see [keras2.built]
 	for _, st := range t.steps {
-		now := st.run(inputs, env, func(i int) tensor.Shape {
+		now := st.run(inputs, env, &built, func(i int) tensor.Shape {
 			if frame == nil || i >= len(st.tensors) {
 				return tensor.UnknownShape()
 			}
@@ -84,7 +85,7 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 // run computes the shapes of the outputs from those of the inputs in env, and puts them there. A
 // size that is open in the table is that of fromGraph, which has the shape of output i in the
 // graph, or else that of the class's rule.
-func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, fromGraph func(i int) tensor.Shape) []tensor.Shape {
+func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, built *int, fromGraph func(i int) tensor.Shape) []tensor.Shape {
 	now := slices.Clone(s.shapes)
 	switch {
 	case s.input != "":
@@ -98,7 +99,7 @@ func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shap
 			}
 		}
 	default:
-		s.compute(now, env, fromGraph)
+		s.compute(now, env, built, fromGraph)
 	}
 	for i, key := range s.out {
 		if i < len(s.shapes) {
@@ -109,7 +110,7 @@ func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shap
 }
 
 // compute fills in the open sizes of now.
-func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromGraph func(i int) tensor.Shape) {
+func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, built *int, fromGraph func(i int) tensor.Shape) {
 	known := true
 	for i := range now {
 		now[i] = shape.Merge(now[i], fromGraph(i))
@@ -125,7 +126,7 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	out, ok := rules.Shapes(s.class, s.config.Real(), in)
 	printed, _ := rules.Shapes(s.class, s.config, in)
 	if !ok && s.eval != nil {
-		out, ok = s.eval(in)
+		out, ok = s.eval(in, built)
 	}
 	if s.class == "TimeDistributed" && !ok && len(now) == 1 && now[0].Rank() > 1 && len(in) > 0 && in[0].Rank() > 1 {
 		// what is applied to each step may be a model: it keeps the batch and the steps

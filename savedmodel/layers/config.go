@@ -10,6 +10,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // LayerConfig is one layer in the config of a model: its class, its own config, and what it is
@@ -38,10 +39,16 @@ type LayerConfig struct {
 	// Unnamed says that the configuration gives no name, and Name is one that Keras may make.
 	Unnamed bool `json:"-"`
 
-	stack  bool         // it is known to be a Sequential, whatever its class
-	inner  *ModelConfig // what [LayerConfig.Model] decoded
-	parsed bool
-	frozen *bool // the opposite of what [LayerConfig.Trains] found; nil before
+	stack bool // it is known to be a Sequential, whatever its class
+
+	// What was decoded of it, once: a hostile model has the same layer in many places.
+	inner   *ModelConfig // [LayerConfig.Model]
+	parsed  bool
+	own     rules.Config // [LayerConfig.values]
+	decoded bool
+	within  *LayerConfig // [LayerConfig.wrapped]
+	called  *configCalls // [LayerConfig.calls]
+	frozen  *bool        // the opposite of [LayerConfig.Trains]
 }
 
 // ModelConfig is the config of a Sequential or Functional model.
@@ -51,6 +58,23 @@ type ModelConfig struct {
 	InputLayers  json.RawMessage `json:"input_layers"`
 	OutputLayers json.RawMessage `json:"output_layers"`
 	BuildShape   json.RawMessage `json:"build_input_shape"` // of a Sequential
+
+	parts int                      // what [ModelConfig.size] counted
+	taken map[inbound]tensor.Shape // what [ModelConfig.takes] found
+}
+
+// size is how many layers the model has, and tensors that these take: a measure of the work that it
+// takes to go through them.
+func (m *ModelConfig) size() int {
+	if m.parts == 0 {
+		m.parts = 1 + len(m.Layers)
+		for i := range m.Layers {
+			for _, tensors := range m.Layers[i].calls().tensors {
+				m.parts += 1 + len(tensors)
+			}
+		}
+	}
+	return m.parts
 }
 
 // Class returns the class name without the package that Keras puts before registered classes
@@ -82,9 +106,35 @@ func (l *LayerConfig) IsOperation() bool {
 	if !rules.IsOperation(l.ClassName) && !severalOutputs[l.ClassName] {
 		return false
 	}
-	c := rules.ParseConfig(l.Config)
+	c := l.values()
 	_, policy := c["dtype"].(map[string]any) // operations such as Cast have a plain name there
 	return c != nil && !policy && !c.Has("trainable")
+}
+
+// maxEntries bounds the entries of a layer's own config. Those of Keras have up to forty.
+const maxEntries = 256
+
+// values decodes the layer's own config; nil when it is none, or one that no layer has. Of a model
+// it leaves out the layers, which [LayerConfig.Model] decodes.
+func (l *LayerConfig) values() rules.Config {
+	if l.decoded {
+		return l.own
+	}
+	l.decoded = true
+	if l.Model() == nil {
+		if l.own = rules.ParseConfig(l.Config); len(l.own) > maxEntries {
+			l.own = nil // each call has a copy of it
+		}
+		return l.own
+	}
+	l.own = rules.Config{}
+	names, values := members(l.Config)
+	for i, name := range names {
+		if name != "layers" {
+			l.own[name] = rules.Value(values[i])
+		}
+	}
+	return l.own
 }
 
 // Trains reports whether training may change the layer's variables. The config is read once: that
@@ -117,6 +167,18 @@ func (l *LayerConfig) Model() *ModelConfig {
 		l.inner = m
 	}
 	return l.inner
+}
+
+// wrapped decodes the model that a wrapper wraps, once; nil when it wraps none.
+func (l *LayerConfig) wrapped() *ModelConfig {
+	if l.within == nil {
+		var c struct {
+			Layer LayerConfig `json:"layer"`
+		}
+		_ = json.Unmarshal(l.Config, &c) // a class of one's own may have any configuration
+		l.within = &c.Layer
+	}
+	return l.within.Model()
 }
 
 // Sequential reports whether the model is a stack, which names no inputs and no outputs.
@@ -178,26 +240,29 @@ type inbound struct {
 	node, tensor int
 }
 
-// inboundNodes returns, for each call of a layer, the tensors it was called with, in order. Keras
-// writes a call as a list of [name, node, tensor, keyword arguments], or as one such list, or with
-// them as the values of a dictionary; keyword arguments may hold more.
-func inboundNodes(data json.RawMessage) [][]inbound {
-	_, calls := callsIn(data)
-	return calls
+// configCalls are the calls of a layer as the config has them, and the tensors that each takes.
+type configCalls struct {
+	nodes   []json.RawMessage
+	tensors [][]inbound
 }
 
-// callsIn returns the calls of a layer as the config has them, and the tensors of each.
-func callsIn(data json.RawMessage) (nodes []json.RawMessage, tensors [][]inbound) {
-	if json.Unmarshal(data, &nodes) != nil {
-		return nil, nil
+// calls decodes the calls of the layer.
+func (l *LayerConfig) calls() *configCalls {
+	if l.called != nil {
+		return l.called
 	}
-	calls := make([][]inbound, 0, len(nodes))
+	l.called = &configCalls{}
+	var nodes []json.RawMessage
+	if json.Unmarshal(l.InboundNodes, &nodes) != nil {
+		return l.called
+	}
+	l.called.nodes = nodes
 	for _, n := range nodes {
 		var tensors []inbound
 		walkInbound(n, &tensors, 0)
-		calls = append(calls, tensors)
+		l.called.tensors = append(l.called.tensors, tensors)
 	}
-	return nodes, calls
+	return l.called
 }
 
 // walkInbound collects the tensors in v in the order of tf.nest and of Keras' own trees: lists as

@@ -72,7 +72,7 @@ func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		f.first[l] = f.calls[l.identity()]
-		n := len(inboundNodes(l.InboundNodes))
+		n := len(l.calls().tensors)
 		if m.Sequential() {
 			n = 1
 		}
@@ -84,14 +84,18 @@ func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
 // writes the shape of each tensor that a call takes; Keras 2 notes the shapes that a layer was
 // built with.
 func (m *ModelConfig) takes() map[inbound]tensor.Shape {
+	if m.taken != nil {
+		return m.taken
+	}
 	known := map[inbound]tensor.Shape{}
+	m.taken = known
 	if m.Sequential() {
 		return known
 	}
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		eachTensor(l.InboundNodes, known, 0)
-		calls := inboundNodes(l.InboundNodes)
+		calls := l.calls().tensors
 		built := l.builtWith()
 		if len(calls) != 1 || len(calls[0]) != len(built) {
 			continue

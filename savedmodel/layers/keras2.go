@@ -24,8 +24,8 @@ type keras2 struct {
 	// listed says that trainable has all variables of the model, from the model's own lists. The
 	// variables of metrics are not in these lists.
 	listed bool
-	// built counts visits of nested models: one for a model's own rows and one for each of its
-	// calls, recursively. The count bounds the blow-up in hostile files.
+	// built counts the layers of nested models, for a model's own rows and for each of its calls,
+	// recursively. The count bounds the blow-up in hostile files.
 	built int
 }
 
@@ -152,4 +152,4 @@ func (k *keras2) traced(id int) (name string, outputs []savedmodel.StructuredTen
 }
 
 // maxBuilt bounds [keras2.built].
-const maxBuilt = 2_000
+const maxBuilt = 30_000

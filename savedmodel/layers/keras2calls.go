@@ -2,6 +2,7 @@ package layers
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ func (n *network) findInbound(names []string) {
 			continue
 		}
 		if !n.sequential { // a shared layer has its calls in another model there
-			n.nodes[name], n.inbound[name] = callsIn(cfg.InboundNodes)
+			n.nodes[name], n.inbound[name] = cfg.calls().nodes, cfg.calls().tensors
 		}
 		if m := cfg.Model(); m != nil && !n.v3() && m.Layers[0].ClassName == "InputLayer" {
 			n.skip[name] = 1
@@ -77,7 +78,7 @@ func (n *network) findInbound(names []string) {
 // findTensors notes the shapes of the tensors that calls name, and the model's outputs, whose
 // shapes are not in the config.
 func (n *network) findTensors() {
-	n.known, n.made = n.config.takes(), map[madeBy][]inbound{}
+	n.known, n.made = maps.Clone(n.config.takes()), map[madeBy][]inbound{}
 	for _, t := range layerTensors(n.config.OutputLayers) {
 		t.node -= n.own(t.layer)
 		if _, ok := n.known[t]; !ok {
@@ -157,7 +158,7 @@ func (n *network) findCalls(names []string) {
 	for _, name := range names {
 		left[name] = 1
 		if cfg := n.configs[name]; cfg != nil {
-			left[name] = max(1, len(inboundNodes(cfg.InboundNodes)))
+			left[name] = max(1, len(cfg.calls().tensors))
 		}
 	}
 	used := kerasnames.Unique{}

@@ -42,7 +42,7 @@ func (n *network) build(depth int) {
 		if class == "InputLayer" && n.sequential {
 			// damaged metadata has layers without a configuration
 			if cfg != nil && (!n.inner || len(n.inputs) == 0) {
-				c := rules.ParseConfig(cfg.Config)
+				c := cfg.values()
 				if s, ok := c.InputShape(); ok {
 					prev = oneShape(s)
 				}
@@ -82,7 +82,7 @@ func (n *network) newRow(name, class string) *Layer {
 		if cfg.Unnamed {
 			l.guess("name", whyUnnamed)
 		}
-		l.info.config = rules.ParseConfig(cfg.Config)
+		l.info.config = cfg.values()
 		if n.file != nil && l.info.config != nil {
 			l.info.config[rules.VersionKey] = n.file.version
 		}
@@ -113,7 +113,7 @@ func (n *network) inputShapes(names []string) {
 	for _, name := range names {
 		if cfg := n.configs[name]; n.functional && cfg != nil && n.class(name) == "InputLayer" {
 			l := &Layer{Name: name, Class: "InputLayer"}
-			l.info.config = rules.ParseConfig(cfg.Config)
+			l.info.config = cfg.values()
 			n.output(l, OutputShape{}, nil, 0)
 		}
 	}
@@ -407,14 +407,12 @@ func (n *network) timeDistributed(l *Layer, in []tensor.Shape, depth int) ([]ten
 	if n.file == nil || l.Class != "TimeDistributed" || depth >= rules.MaxNesting || len(in) != 1 || in[0].Rank() < 2 {
 		return nil, false
 	}
-	var c struct {
-		Layer *LayerConfig `json:"layer"`
-	}
-	if json.Unmarshal(n.configs[l.Name].Config, &c) != nil || c.Layer == nil || c.Layer.Model() == nil {
+	m := n.configs[l.Name].wrapped()
+	if m == nil {
 		return nil, false
 	}
 	step := tensor.MakeShape(slices.Delete(in[0].Dims(), 1, 2)...)
-	out, ok := n.modelOutput(l.Name, c.Layer.Model(), []tensor.Shape{step}, depth)
+	out, ok := n.modelOutput(l.Name, m, []tensor.Shape{step}, depth)
 	if !ok || len(out) != 1 || out[0].Rank() < 1 {
 		return nil, false
 	}
@@ -601,7 +599,7 @@ func (n *network) nextInput(next []string) (tensor.Shape, bool) {
 
 // modelOutput computes the results of a nested model from its config.
 func (n *network) modelOutput(name string, m *ModelConfig, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	if n.k.built++; n.k.built > maxBuilt {
+	if n.k.built += m.size(); n.k.built > maxBuilt {
 		return nil, false
 	}
 	inner := n.nested(name, m, in)
@@ -650,14 +648,15 @@ func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 	if m == nil && !ownModel || n.k.built > maxBuilt {
 		return
 	}
-	n.k.built++
 	if ownModel {
+		n.k.built++
 		inner := n.nested(l.Name, &ModelConfig{}, nil)
 		inner.sequential, inner.functional, inner.subclassed = false, false, true
 		inner.build(depth + 1)
 		l.Layers = inner.rows
 		return
 	}
+	n.k.built += m.size()
 	in := l.info.in
 	if n.v3() || n.file != nil {
 		// its layers stand as they were when the model was made, whatever it is called with
@@ -699,8 +698,8 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 		}
 		if cfg := n.configs[l.Name]; cfg != nil {
 			if m, name := cfg.Model(), l.Name; m != nil {
-				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) {
-					return n.fresh().modelOutput(name, m, in, 0)
+				st.eval = func(in []tensor.Shape, built *int) ([]tensor.Shape, bool) {
+					return n.outputAt(name, m, in, built)
 				}
 			}
 		}
@@ -708,10 +707,16 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 	}
 }
 
-// fresh returns a copy with a count of its own, so that shapes may be computed by several
-// goroutines once the table is built.
-func (n *network) fresh() *network {
+// outputAt computes the results of a nested model once the table is built, by any number of
+// goroutines: it changes nothing, since building the table has decoded what it looks at. built is
+// the count of the one who asks, as [keras2.built] is that of the table.
+func (n *network) outputAt(name string, m *ModelConfig, in []tensor.Shape, built *int) ([]tensor.Shape, bool) {
+	if n.k.built > maxBuilt {
+		return nil, false
+	}
 	k, c := *n.k, *n
-	k.built, c.k = 0, &k
-	return &c
+	k.built, c.k = *built, &k
+	out, ok := c.modelOutput(name, m, in, 0)
+	*built = k.built
+	return out, ok
 }
