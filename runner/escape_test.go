@@ -45,8 +45,8 @@ var escapeModes = []escapeMode{
 	{"--isolate", false, Options{Isolate: true}},
 }
 
-// escapePart says which models and modes a test tries: one in 211, a quarter of these under the race
-// detector, one in TFRUN_ESCAPES=N, or those whose description holds TFRUN_ESCAPE=TEXT.
+// escapePart says which models and modes a test tries: one in 211, a quarter of these under the
+// race detector, one in TFRUN_ESCAPES=N, or those whose description holds TFRUN_ESCAPE=TEXT.
 func escapePart(t *testing.T) func(e escape.Case, mode string) bool {
 	t.Helper()
 	share := uint64(211)

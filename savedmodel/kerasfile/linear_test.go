@@ -164,8 +164,8 @@ var configurations = []struct {
 }
 
 // TestConfigurationsAreLinear holds that four times a configuration takes no more than eight times
-// the processor time, whatever in it is long, deep, or called often, or ends in a budget, within two
-// seconds; and never more than five.
+// the processor time, whatever in it is long, deep, or called often, or ends in a budget, within
+// two seconds; and never more than five.
 func TestConfigurationsAreLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes long")
