@@ -163,7 +163,7 @@ func (l *LayerConfig) Model() *ModelConfig {
 	}
 	l.parsed = true
 	m, err := parseModelConfig(l.Config)
-	if err == nil && len(m.Layers) > 0 && (l.stack || isModel(l.Class()) || m.InputLayers != nil && m.OutputLayers != nil) {
+	if err == nil && len(m.Layers) > 0 && (l.stack || isModel(l.Class()) || m.InputLayers != nil && m.OutputLayers != nil || m.ownStack()) {
 		l.inner = m
 	}
 	return l.inner
@@ -179,6 +179,13 @@ func (l *LayerConfig) wrapped() *ModelConfig {
 		l.within = &c.Layer
 	}
 	return l.within.Model()
+}
+
+// ownStack reports whether the config of a class of one's own is a stack's: it begins with an
+// input, or has the shape that it was built with.
+func (m *ModelConfig) ownStack() bool {
+	built := len(m.BuildShape) > 0 && string(m.BuildShape) != "null"
+	return m.InputLayers == nil && m.OutputLayers == nil && (built || m.Layers[0].Class() == "InputLayer")
 }
 
 // Sequential reports whether the model is a stack, which names no inputs and no outputs.
