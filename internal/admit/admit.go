@@ -64,7 +64,7 @@ func Decode(graphDef []byte) (*graphpb.GraphDef, error) {
 
 // Encode encodes a graph for TensorFlow. It fails with an *[Error] for an operation that may not
 // run. It changes the graph: of configurations in it only settings that are known to be harmless
-// are kept, and of devices nothing that names a machine.
+// are kept, of devices nothing that names a machine, and what a branch lacks is zero.
 func Encode(g *graphpb.GraphDef, p Policy) ([]byte, error) {
 	c := &checker{policy: p, functions: map[string]bool{}}
 	for _, f := range g.GetLibrary().GetFunction() {
@@ -112,6 +112,7 @@ func (c *checker) nodes(function string, nodes []*nodepb.NodeDef) error {
 		}
 		cleanConfig(n)
 		cleanDevice(n)
+		clearFakeParam(n)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
+	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
@@ -240,4 +241,50 @@ func TestDevices(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFakeParam holds that what stands for the values that a branch lacks gives no memory as it was
+// left: with values it is a constant of zeros, in the main graph and in functions.
+func TestFakeParam(t *testing.T) {
+	for _, c := range []struct {
+		dtype typespb.DataType
+		shape *shapepb.TensorShapeProto
+		want  string
+	}{
+		{typespb.DataType_DT_FLOAT, sized(2, 3), "Const"},
+		{typespb.DataType_DT_INT64, sized(), "Const"},
+		{typespb.DataType_DT_BOOL, &shapepb.TensorShapeProto{UnknownRank: true}, "Const"},
+		{typespb.DataType_DT_FLOAT, sized(-1, 3), "FakeParam"},
+		{typespb.DataType_DT_STRING, sized(2), "FakeParam"},
+		{typespb.DataType_DT_VARIANT, sized(), "FakeParam"},
+		{typespb.DataType_DT_RESOURCE, sized(), "FakeParam"},
+		{typespb.DataType_DT_FLOAT_REF, sized(2), "FakeParam"},
+		{typespb.DataType_DT_INVALID, sized(2), "FakeParam"},
+	} {
+		n := node("a", "FakeParam", nil, map[string]any{"dtype": c.dtype})
+		n.Attr["shape"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: c.shape}}
+		g := &graphpb.GraphDef{Node: []*nodepb.NodeDef{n}, Library: &functionpb.FunctionDefLibrary{Function: []*functionpb.FunctionDef{function("f", proto.CloneOf(n))}}}
+		data, err := Encode(g, Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := &graphpb.GraphDef{}
+		if err := proto.Unmarshal(data, got); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []*nodepb.NodeDef{got.GetNode()[0], got.GetLibrary().GetFunction()[0].GetNodeDef()[0]} {
+			if value := n.GetAttr()["value"].GetTensor(); n.GetOp() != c.want || n.GetAttr()["dtype"].GetType() != c.dtype ||
+				c.want == "Const" && (value.GetDtype() != c.dtype || len(value.GetTensorShape().GetDim()) != len(c.shape.GetDim())) {
+				t.Errorf("%v of shape %v: %v", c.dtype, c.shape, n)
+			}
+		}
+	}
+}
+
+func sized(dims ...int64) *shapepb.TensorShapeProto {
+	s := &shapepb.TensorShapeProto{}
+	for _, d := range dims {
+		s.Dim = append(s.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+	}
+	return s
 }

@@ -82,13 +82,19 @@ func hugeAlone(def *nodepb.NodeDef) []scanHuge {
 	return nil
 }
 
-// hugeConst describes what is wrong with a constant whose own shape is impossible; "" for others.
+// hugeConst describes what is wrong with a constant, or the stand-in for one, whose own shape is
+// impossible; "" for others.
 func hugeConst(def *nodepb.NodeDef) string {
-	if def.GetOp() != "Const" {
+	shape := def.GetAttr()["value"].GetTensor().GetTensorShape()
+	switch def.GetOp() {
+	case "Const":
+	case "FakeParam":
+		shape = def.GetAttr()["shape"].GetShape()
+	default:
 		return ""
 	}
 	var dims []int64
-	for _, d := range def.GetAttr()["value"].GetTensor().GetTensorShape().GetDim() {
+	for _, d := range shape.GetDim() {
 		dims = append(dims, d.GetSize())
 	}
 	return hugeDims(dims)

@@ -33,6 +33,8 @@ func TestScanHugeTensors(t *testing.T) {
 	}
 	fill := modeltest.Op("out", "Fill", "s", "v")
 	call := modeltest.Op("out", "PartitionedCall", "in", "fn=f")
+	lacking := modeltest.Op("c", "FakeParam")
+	lacking.Attr["shape"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: modeltest.Shape(1<<40, 1<<40)}}
 	for name, c := range map[string]struct {
 		main []*nodepb.NodeDef
 		body []*nodepb.NodeDef
@@ -41,6 +43,7 @@ func TestScanHugeTensors(t *testing.T) {
 		"a constant":                {main: []*nodepb.NodeDef{splat(1<<30, 1<<30), modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
 		"one that overflows":        {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
 		"one that nothing reads":    {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "in")}, want: []string{"dormant huge-tensor "}},
+		"what a branch lacks":       {main: []*nodepb.NodeDef{lacking, modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
 		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1<<31 - 1), modeltest.Op("out", "Neg", "c")}},
 		"nothing of a great length": {main: []*nodepb.NodeDef{splat(1<<40, 0, 1<<40), modeltest.Op("out", "Neg", "c")}},
 		"a fill":                    {main: []*nodepb.NodeDef{shapeOf64("s", 1<<25, 1<<25), fill}, want: []string{"unsafe huge-tensor  by run"}},
