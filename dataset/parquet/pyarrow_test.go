@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/dataset/parquet"
 )
@@ -57,9 +58,12 @@ func FuzzDamagedAgainstPyarrow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		want := python.Read(t, file)
 		for name, values := range want.Columns {
-			got, _, err := rowtest.KeptColumns(t, parquet.Rows(nothing, parquet.Options{Open: rowtest.Sized(file), Keep: []string{name}}, "f"), []string{name})
+			got, rows, err := rowtest.KeptColumns(t, parquet.Rows(nothing, parquet.Options{Open: rowtest.Sized(file), Keep: []string{name}}, "f"), []string{name})
 			if err != nil {
 				continue // pyarrow is less strict
+			}
+			if slices.ContainsFunc(rows, func(row dataset.Element) bool { return row.Extra[0].Type.(*kept.Type).IsInterval() }) {
+				continue // pyarrow does not tell them from other twelve bytes
 			}
 			if diff := cmp.Diff(values, got.Columns[name]); diff != "" {
 				t.Errorf("column %s of type %s (-pyarrow +here):\n%s", name, want.Types[name], diff)

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -42,9 +43,14 @@ def text(v, t):
     raise TypeError(f"{t}: no text")
 
 
+STEERS = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def quoted(s):
-    out = json.dumps(s, ensure_ascii=False).replace("\\b", "\\u0008").replace("\\f", "\\u000c")
-    return out
+    """A string of JSON, in which characters that steer a terminal are escaped."""
+    out = json.dumps(s, ensure_ascii=False)
+    out = re.sub(r"\\.", lambda m: {r"\b": r"\u0008", r"\f": r"\u000c"}.get(m[0], m[0]), out)
+    return STEERS.sub(lambda m: rf"\u{ord(m[0]):04x}", out)
 
 
 def moment(n, t):
