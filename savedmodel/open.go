@@ -242,7 +242,7 @@ const (
 )
 
 // What the nodes of a file may list between them ([weight.Weight.Parts]): partsFree, and one for so
-// many bytes of the file. Large models that TensorFlow writes list something in each 23 bytes.
+// many bytes of the file. Large models that TensorFlow writes list something in each 21 bytes.
 const (
 	partsFree    = 1 << 18
 	bytesPerPart = 16

@@ -48,7 +48,7 @@ type Weight struct {
 const (
 	perFunction = 16
 	perString   = 4
-	perShape    = 2
+	perShape    = 3
 	textsPart   = 4
 	numbersPart = 20
 )

@@ -142,7 +142,7 @@ func TestParts(t *testing.T) {
 		{"inputs in functions", nested(n, 2, 2, 2, 1, 3, 3), n},
 		{"functions of a list", nested(n, 2, 2, 1, 5, 2, 1, 9), 16 * n},
 		{"tensors of a list", nested(n, 2, 2, 1, 5, 2, 1, 8), 16 * n},
-		{"shapes of a list", nested(n, 2, 2, 1, 5, 2, 1, 7), 2 * n},
+		{"shapes of a list", nested(n, 2, 2, 1, 5, 2, 1, 7), 3 * n},
 		{"texts of a list", nested(n, 2, 2, 1, 5, 2, 1, 2), 4 * n},
 		{"a packed list of types", nestedIn(make([]byte, n), 2, 2, 1, 5, 2, 1, 6), n},
 		{"a packed list of long numbers", nestedIn([]byte("\xff\xff\x01\xff\x01"), 2, 2, 1, 5, 2, 1, 3), 2},
