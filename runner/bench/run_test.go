@@ -3,6 +3,8 @@
 package bench
 
 import (
+	"context"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +64,35 @@ func TestRun(t *testing.T) {
 	}
 	if len(r.Choices) != 1 || r.Choices[0].Rate <= 0 || r.Choices[0].BatchSize != 4 {
 		t.Errorf("choices %+v", r.Choices)
+	}
+}
+
+// TestColdStarts holds that processes are started as long as there is time: none where the model
+// itself took longer to load, and one at least otherwise, be it slow.
+func TestColdStarts(t *testing.T) {
+	for _, test := range []struct {
+		duration time.Duration
+		sleep    string
+		runs     int
+	}{
+		{time.Millisecond, "0", 0},
+		{time.Minute, "0", 5},
+		{2 * time.Second, "1.2", 1},
+		{time.Second, "0.6", 1},
+	} {
+		b := &bench{o: Options{Duration: test.duration, ColdStart: func(ctx context.Context, _ bool) *exec.Cmd {
+			return exec.CommandContext(ctx, "sh", "-c", "sleep "+test.sleep+"; echo 1")
+		}}, report: &Report{LoadMS: 2}}
+		if err := b.coldStarts(t.Context(), []byte("[1]")); err != nil {
+			t.Fatal(err)
+		}
+		runs := 0
+		if c := b.report.ColdStart; c != nil {
+			runs = c.Runs
+		}
+		if runs != test.runs || (runs == 0) != (b.report.LeftOut == 1) {
+			t.Errorf("%v, sleep %s: %d processes, %d left out", test.duration, test.sleep, runs, b.report.LeftOut)
+		}
 	}
 }
 
