@@ -247,7 +247,9 @@ type inbound struct {
 	node, tensor int
 }
 
-// configCalls are the calls of a layer as the config has them, and the tensors that each takes.
+// configCalls are the calls of a layer as the config has them, and the tensors that each takes, in
+// order. Keras writes a call as a list of [name, node, tensor, keyword arguments], or as one such
+// list, or with them as the values of a dictionary; keyword arguments may hold more.
 type configCalls struct {
 	nodes   []json.RawMessage
 	tensors [][]inbound
