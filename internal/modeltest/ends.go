@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -12,21 +13,23 @@ const longest = 20 * time.Second
 // process takes of a processor, since a busy machine may leave the work waiting. stop ends the
 // watch.
 func Ends(work string) (stop func()) {
-	done := make(chan struct{})
 	begin := processorTime()
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(longest):
-				if processorTime()-begin > longest {
-					panic(work + " does not come to an end")
-				}
-			}
+	var over atomic.Bool
+	var look func()
+	look = func() {
+		if over.Load() {
+			return
 		}
-	}()
-	return func() { close(done) }
+		if processorTime()-begin > longest {
+			panic(work + " does not come to an end")
+		}
+		time.AfterFunc(longest, look)
+	}
+	first := time.AfterFunc(longest, look)
+	return func() {
+		first.Stop()
+		over.Store(true)
+	}
 }
 
 // processorTime is what the process has taken so far.
