@@ -597,7 +597,7 @@ func (k *keras3) movable() map[string]bool {
 
 // maxMoves bounds what [keras3.movable] and [keras3.markAdrift] look at: hidden layers, or
 // connections, times rows.
-const maxMoves = 10_000_000
+const maxMoves = 3_000_000
 
 // counts reports whether a layer counts how often values occur.
 func (k *keras3) counts(name string) bool {
