@@ -143,7 +143,7 @@ func (m *Model) legacyMetadata(objs *ObjectGraph) (meta KerasMetadata, err error
 			err = formatError(m.File, "the metadata of object %d has more than %d values", id, maxMetadataValues)
 		} else if bad := o.decode([]byte(text)); bad != nil {
 			err = formatError(m.File, "the metadata of object %d is damaged: %v", id, bad)
-		} else if o.ClassName != "" {
+		} else {
 			meta[id] = o
 		}
 	}

@@ -1,13 +1,16 @@
 package scan
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/internal/wire"
@@ -22,6 +25,7 @@ var disguisedTexts = map[string]func(text string) string{
 	"a large number":             func(t string) string { return t[:len(t)-1] + `, "z": 1e999}` },
 	"a long number":              func(t string) string { return `{"z": ` + strings.Repeat("9", 4000) + `, ` + t[1:] },
 	"a key in capitals":          func(t string) string { return t[:len(t)-1] + `, "CONFIG": {}, "Class_Name": "Dense"}` },
+	"no class in capitals":       func(t string) string { return t[:len(t)-1] + `, "CLASS_NAME": ""}` },
 	"a key that stands twice":    func(t string) string { return `{"config": {}, "class_name": "Dense", ` + t[1:] },
 	"a key of another type":      func(t string) string { return t[:len(t)-1] + `, "Name": 5, "trainable": "yes"}` },
 	"NaN in the config":          inConfig(`"z": NaN, `),
@@ -67,6 +71,50 @@ func TestHidden(t *testing.T) {
 					t.Errorf("%s, %s, below %s: %v", name, at, root, r.Findings)
 				}
 			}
+		}
+	}
+}
+
+// TestHiddenInObjects does the same with the metadata in the object graph, where TensorFlow up to
+// 2.4 kept it.
+func TestHiddenInObjects(t *testing.T) {
+	t.Parallel()
+	for name, disguise := range disguisedTexts {
+		dir := modeltest.Copy(t, "k2_lambda_layer")
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta, err := m.MetaGraphs[0].KerasMetadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "saved_model.pb")
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		def := &pb.SavedModel{}
+		if err := proto.Unmarshal(data, def); err != nil {
+			t.Fatal(err)
+		}
+		for id, o := range meta {
+			text := disguise(string(o.Text))
+			//lint:ignore SA1019 deprecated for writers; old models have nothing else
+			def.MetaGraphs[0].ObjectGraphDef.Nodes[id].GetUserObject().Metadata = text
+		}
+		if data, err = proto.Marshal(def); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(file, data, 0o600), os.Remove(filepath.Join(dir, "keras_metadata.pb"))); err != nil {
+			t.Fatal(err)
+		}
+		if m, err = savedmodel.Open(dir); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Scan(m.MetaGraphs[0])
+		if err != nil || !runsCode(r.Findings) {
+			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
 }
