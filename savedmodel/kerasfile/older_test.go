@@ -150,6 +150,7 @@ func TestShards(t *testing.T) {
 	}
 	for index, want := range map[string]string{
 		`{"metadata": {}, "weight_map": {}}`:                 "no index",
+		`{"weight_map": {"/a/vars": []}}`:                    "names no file",
 		`{"weight_map": {"/a/vars": ["gone.h5"]}}`:           "gone.h5",
 		`{"weight_map": {"/a/vars": "../shards.h5"}}`:        "no name of a file",
 		`{"weight_map": {"/a/vars": ["b\\..\\c.h5"]}}`:       "no name of a file",
@@ -179,5 +180,23 @@ func TestOwnNotes(t *testing.T) {
 		if notes := strings.Join(table.Notes, "\n"); c.note == "" && notes != "" || !strings.Contains(notes, c.note) {
 			t.Errorf("%s: notes %q, want %q", c.file, notes, c.note)
 		}
+	}
+}
+
+// An array that two files of one model have would be counted twice.
+func TestShardsTwice(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shard, err := os.ReadFile("testdata/shards_00000.weights.h5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"a.h5": shard, "b.h5": shard, "m.weights.json": []byte(`{"weight_map": {"/a": ["a.h5", "b.h5"]}}`)} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(filepath.Join(dir, "m.weights.json")); err == nil || !strings.Contains(err.Error(), "in more than one of its files") {
+		t.Error(err)
 	}
 }

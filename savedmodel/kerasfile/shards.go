@@ -47,6 +47,11 @@ func (m *Model) openShards(index []byte) error {
 		}
 		whole.merge(m.tree)
 	}
+	for i := 1; i < len(whole.all); i++ {
+		if key := whole.all[i].Key; key == whole.all[i-1].Key {
+			return m.fail("", fmt.Errorf("%q is in more than one of its files", key))
+		}
+	}
 	m.tree, m.sharded = whole, true
 	return m.readKind()
 }
@@ -73,6 +78,9 @@ func shardNames(index []byte) ([]string, error) {
 			return nil, fmt.Errorf("%q is in no list of files", path)
 		}
 		names = append(names, list...)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("an index that names no file: %w", ErrNotKeras)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
