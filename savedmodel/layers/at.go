@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/shape"
@@ -75,8 +76,11 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 		at.Output = OutputShape{Shapes: now}
 		for i, s := range now {
 			n, ok := s.NumElements()
+			size := int64(st.dtype(i).Size())
+			if ok = ok && n <= (math.MaxInt64-at.Bytes)/max(size, 1); ok {
+				at.Bytes += n * size
+			}
 			at.Exact = at.Exact && ok
-			at.Bytes += n * int64(st.dtype(i).Size())
 		}
 	}
 	return byLayer, env

@@ -3,6 +3,7 @@ package shapes
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -362,8 +363,11 @@ func (g *Graph) putLayers(table *layers.Table, inputs map[string]tensor.Shape) {
 		if row.Exact {
 			l.OutputBytes = &row.Bytes
 		}
-		g.At.Exact = g.At.Exact && row.Exact
-		g.At.OutputBytes += row.Bytes
+		sums := row.Bytes <= math.MaxInt64-g.At.OutputBytes
+		g.At.Exact = g.At.Exact && row.Exact && sums
+		if sums {
+			g.At.OutputBytes += row.Bytes
+		}
 		g.At.LargestOutput = max(g.At.LargestOutput, row.Bytes)
 	}
 }
