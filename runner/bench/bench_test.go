@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestCounter(t *testing.T) {
 	t.Parallel()
 	ended := 0
 	now := time.Unix(1000, 0)
-	c := &counter{least: time.Second, rows: 20, most: 9, until: now.Add(time.Hour), done: func() { ended++ }}
+	c := &counter{least: time.Second, rows: 20, most: 9, workers: 1, until: now.Add(time.Hour), done: func() { ended++ }}
 	batch := func(rows int, after time.Duration) {
 		now = now.Add(after)
 		c.batch(runner.BatchInfo{Rows: rows, Real: int64(rows), Padded: 2 * int64(rows), Ended: now})
@@ -60,12 +61,31 @@ func TestCounter(t *testing.T) {
 	}
 }
 
+// TestCounterOfWorkers: batches that end together, one of each worker, are as quick as they are in
+// all, and no quicker, also where there is time for a few only.
+func TestCounterOfWorkers(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(1000, 0)
+	for _, until := range []time.Duration{time.Second, 35 * time.Second, time.Hour} {
+		c := &counter{least: time.Second, rows: 64, most: 9, workers: 2, until: begin.Add(until), done: func() {}}
+		for i := range 20 {
+			for worker := range 2 {
+				now := begin.Add(time.Duration(10*(i+1))*time.Second + time.Duration(worker)*time.Millisecond)
+				c.batch(runner.BatchInfo{Rows: 64, Ended: now})
+			}
+		}
+		if len(c.rates) == 0 || slices.ContainsFunc(c.rates, func(r float64) bool { return r < 12 || r > 13 }) {
+			t.Errorf("within %v: rates %v, want 12.8 rows a second", until, c.rates)
+		}
+	}
+}
+
 // TestCounterIsLate: a slow model gets a window of what there is, once its time is over.
 func TestCounterIsLate(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
 	ended := 0
-	c := &counter{least: time.Second, rows: 1000, most: 9, until: now.Add(25 * time.Second), done: func() { ended++ }}
+	c := &counter{least: time.Second, rows: 1000, most: 9, workers: 1, until: now.Add(25 * time.Second), done: func() { ended++ }}
 	for range 9 {
 		now = now.Add(10 * time.Second)
 		c.batch(runner.BatchInfo{Rows: 5, Ended: now})

@@ -216,7 +216,7 @@ func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// One way must not use up the time of all others.
-	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, until: time.Now().Add(b.o.Duration / 8), done: cancel}
+	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, workers: max(1, w.workers), until: time.Now().Add(b.o.Duration / 8), done: cancel}
 	o := b.o.Predict
 	o.Batching, o.Workers, o.BatchSize, o.Batch = w.batching, w.workers, w.size, c.batch
 	o.PaddingMayChangeResults = true // that was measured before
@@ -272,11 +272,16 @@ type counter struct {
 	least time.Duration // the shortest window
 	rows  int           // the least rows of a window
 	most  int           // the most windows
-	until time.Time     // the last window ends then, even with fewer rows
-	done  func()
+	// workers is how many batches run at a time: as many end before a window begins, and in each
+	// window. The gap between the batches of two workers says nothing.
+	workers int
+	until   time.Time // the last window ends then, even with fewer rows
+	done    func()
 
 	mu           sync.Mutex
-	start        time.Time // beginning of the window; the first batch does not count
+	begun        int       // batches before the first window
+	start        time.Time // beginning of the window
+	batches      int       // in the window
 	seen         int       // rows in the window
 	rates        []float64
 	real, padded int64
@@ -289,15 +294,17 @@ func (c *counter) batch(info runner.BatchInfo) {
 	if c.ended {
 		return
 	}
-	if c.start.IsZero() {
+	if c.begun < c.workers {
+		c.begun++
 		c.start = info.Ended
 		return
 	}
+	c.batches++
 	c.seen += info.Rows
 	c.real, c.padded = c.real+info.Real, c.padded+info.Padded
 	took := info.Ended.Sub(c.start)
 	late := info.Ended.After(c.until) && took > 0
-	if !late && (c.seen < c.rows || took < c.least) {
+	if c.batches < c.workers || !late && (c.seen < c.rows || took < c.least) {
 		return
 	}
 	// It has too few rows to improve on the windows before.
@@ -307,7 +314,7 @@ func (c *counter) batch(info runner.BatchInfo) {
 		return
 	}
 	c.rates = append(c.rates, float64(c.seen)/took.Seconds())
-	c.start, c.seen = info.Ended, 0
+	c.start, c.batches, c.seen = info.Ended, 0, 0
 	if late || stable(c.rates) || len(c.rates) >= c.most {
 		c.ended = true
 		c.done()
