@@ -16,10 +16,12 @@ import (
 // LayerConfig is one layer in the config of a model: its class, its own config, and what it is
 // called with.
 type LayerConfig struct {
-	Name         string          `json:"name"`
-	ClassName    string          `json:"class_name"`
-	Module       string          `json:"module"`          // "keras.layers"; "" in .h5 files, and for classes of one's own
-	Registered   string          `json:"registered_name"` // of a class of one's own
+	Name      string `json:"name"`
+	ClassName string `json:"class_name"`
+	// Module is "keras.layers" of Keras' own; "" in .h5 files, and of a class of one's own, whose
+	// name is Registered.
+	Module       string          `json:"module"`
+	Registered   string          `json:"registered_name"`
 	Config       json.RawMessage `json:"config"`
 	InboundNodes json.RawMessage `json:"inbound_nodes"`
 	BuildConfig  json.RawMessage `json:"build_config"` // what the layer was built with
@@ -98,8 +100,8 @@ func (l *LayerConfig) Builtin() bool {
 }
 
 // IsOperation reports whether the entry is one of Keras 3's operations, which are no layers and own
-// nothing. Where neither a module nor a class of one's own is named, as in .h5 files, it is known by
-// its config, which lacks what layers have.
+// nothing. Where neither a module nor a class of one's own is named, as in .h5 files, it is known
+// by its config, which lacks what layers have.
 func (l *LayerConfig) IsOperation() bool {
 	if l.Module != "" {
 		return strings.HasPrefix(l.Module, "keras.src.ops.") || strings.HasPrefix(l.Module, "keras.ops")

@@ -28,8 +28,8 @@ func TestBareListOfLayers(t *testing.T) {
 	}
 }
 
-// TestIsOperation tells operations of Keras 3, as they stand in .keras and in .h5 files, from layers
-// of classes that bear their names.
+// TestIsOperation tells operations of Keras 3, as they stand in .keras and in .h5 files, from
+// layers of classes that bear their names.
 func TestIsOperation(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{"class_name": "Stack", "module": "keras.src.ops.numpy", "config": {"axis": 0}, "registered_name": "Stack"}`: true,
