@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -260,16 +259,6 @@ func mainCalling(f string) []*nodepb.NodeDef {
 	return []*nodepb.NodeDef{n}
 }
 
-// processorTime is what the thread has used of a processor.
-func processorTime(t *testing.T) time.Duration {
-	const thread = 1 // RUSAGE_THREAD
-	var u syscall.Rusage
-	if err := syscall.Getrusage(thread, &u); err != nil {
-		t.Skip(err)
-	}
-	return time.Duration(u.Utime.Nano())
-}
-
 // TestWalksAreLinear holds that no walk over a model takes much more than four times the time, or
 // memory, for four times the model: whatever in it is long, wide, deep or goes round in circles.
 func TestWalksAreLinear(t *testing.T) {
@@ -311,9 +300,9 @@ func cost(t *testing.T, data []byte, walk func(*savedmodel.Model)) (time.Duratio
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&before)
-	start := processorTime(t)
+	start := modeltest.ThreadTime(t)
 	walk(m)
-	d := processorTime(t) - start
+	d := modeltest.ThreadTime(t) - start
 	runtime.ReadMemStats(&after)
 	return d, after.TotalAlloc - before.TotalAlloc
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -187,7 +187,7 @@ func TestConfigurationsAreLinear(t *testing.T) {
 // described is what describing a .keras of a configuration takes of the thread's time.
 func described(t *testing.T, config object2) time.Duration {
 	path := archiveOf(t, config, nil)
-	start := processorTime(t)
+	start := modeltest.ThreadTime(t)
 	m, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -201,17 +201,7 @@ func described(t *testing.T, config object2) time.Duration {
 		table.At(inputs)
 		table.GivesAt(inputs)
 	}
-	return processorTime(t) - start
-}
-
-// processorTime is what the thread has used of a processor.
-func processorTime(t *testing.T) time.Duration {
-	const thread = 1 // RUSAGE_THREAD
-	var u syscall.Rusage
-	if err := syscall.Getrusage(thread, &u); err != nil {
-		t.Skip(err)
-	}
-	return time.Duration(u.Utime.Nano())
+	return modeltest.ThreadTime(t) - start
 }
 
 // A configuration that would take long because much of it is deep within is refused.
