@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dgryski/go-farm"
 	"github.com/tfrun/tfrun/internal/wire"
@@ -121,12 +122,12 @@ func (p *Fingerprint) of(data []byte) bool {
 	if farm.Fingerprint64(data) == p.SavedModelChecksum {
 		return true
 	}
-	newest, err := newestSchema()
+	maps, err := mapsOfModel()
 	if err != nil {
 		return false
 	}
 	data = bytes.Clone(data)
-	sortMaps(data, newest.model, 0)
+	sortMaps(data, maps, 0)
 	if farm.Fingerprint64(data) == p.SavedModelChecksum {
 		return true
 	}
@@ -147,61 +148,140 @@ func (p *Fingerprint) of(data []byte) bool {
 // maxNested bounds how deep messages are followed, as decoders do.
 const maxNested = 100
 
+// mapsOf is where a message type has maps, by field number. Most of what a model consists of has
+// none, and is passed over.
+type mapsOf struct{ fields []mapsIn }
+
+// mapsIn is where a field has maps.
+type mapsIn struct {
+	isMap  bool
+	nested *mapsOf // of the message or of the map's entry; nil if there are none in it
+}
+
+// mapsOfModel is where a SavedModel has maps.
+var mapsOfModel = sync.OnceValues(func() (*mapsOf, error) {
+	newest, err := newestSchema()
+	if err != nil {
+		return nil, err
+	}
+	all := map[protoreflect.FullName]*mapsOf{}
+	var visit func(d protoreflect.MessageDescriptor) *mapsOf
+	visit = func(d protoreflect.MessageDescriptor) *mapsOf {
+		if m := all[d.FullName()]; m != nil {
+			return m
+		}
+		m := &mapsOf{}
+		all[d.FullName()] = m
+		for i := range d.Fields().Len() {
+			if f := d.Fields().Get(i); f.Message() != nil {
+				m.fields = append(m.fields, make([]mapsIn, max(0, int(f.Number())+1-len(m.fields)))...)
+				m.fields[f.Number()] = mapsIn{f.IsMap(), visit(f.Message())}
+			}
+		}
+		return m
+	}
+	model := visit(newest.model)
+	// Types may hold themselves, so what has maps is found from the maps on, not on the way down.
+	has := map[*mapsOf]bool{}
+	for more := true; more; {
+		more = false
+		for _, m := range all {
+			if !has[m] && slices.ContainsFunc(m.fields, func(f mapsIn) bool { return f.isMap || has[f.nested] }) {
+				has[m], more = true, true
+			}
+		}
+	}
+	for _, m := range all {
+		for i, f := range m.fields {
+			if !has[f.nested] {
+				m.fields[i].nested = nil
+			}
+		}
+	}
+	return model, nil
+})
+
 // sortMaps puts the entries of all maps in a serialized message in order, where they stand next to
 // each other. What is damaged stays as it is.
-func sortMaps(b []byte, d protoreflect.MessageDescriptor, depth int) {
+func sortMaps(b []byte, of *mapsOf, depth int) {
 	if depth > maxNested {
 		return
 	}
-	type entry struct {
-		raw  []byte
-		text string
-		n    uint64
-	}
 	var (
-		entries    []entry
-		of         protowire.Number
-		start, end int
+		num    protowire.Number // of the map whose entries stand in b[start:end]; 0 for none
+		start  int
+		end    int
+		last   mapKey
+		sorted bool
 	)
 	flush := func() {
-		less := func(a, b entry) int { return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.text, b.text)) }
-		if !slices.IsSortedFunc(entries, less) {
-			slices.SortStableFunc(entries, less)
-			sorted := make([]byte, 0, end-start)
-			for _, e := range entries {
-				sorted = append(sorted, e.raw...)
-			}
-			copy(b[start:end], sorted)
+		if num != 0 && !sorted {
+			sortEntries(b[start:end])
 		}
-		entries = entries[:0]
+		num = 0
 	}
 	_ = wire.EachRaw(b, func(f wire.Field, raw []byte) error {
-		fd := d.Fields().ByNumber(f.Num)
-		if f.Type != protowire.BytesType || fd == nil || fd.Message() == nil {
+		if f.Type != protowire.BytesType || int(f.Num) >= len(of.fields) {
 			flush()
 			return nil
 		}
-		sortMaps(f.Data, fd.Message(), depth+1)
-		if !fd.IsMap() {
+		in := of.fields[f.Num]
+		if in.nested != nil {
+			sortMaps(f.Data, in.nested, depth+1)
+		}
+		if !in.isMap {
 			flush()
 			return nil
 		}
-		if len(entries) > 0 && (of != f.Num || end != f.Offset) {
+		key, err := keyOf(f.Data)
+		if num != f.Num {
 			flush()
+			num, start, sorted = f.Num, f.Offset, true
+		} else if key.compare(last) < 0 {
+			sorted = false
 		}
-		if len(entries) == 0 {
-			of, start = f.Num, f.Offset
-		}
-		end = f.Offset + len(raw)
-		e := entry{raw: raw}
-		err := wire.Each(f.Data, func(f wire.Field) error {
-			if f.Num == wire.FieldMapKey {
-				e.text, e.n = string(f.Data), f.N
-			}
-			return nil
-		})
-		entries = append(entries, e)
+		end, last = f.Offset+len(raw), key
 		return err
 	})
 	flush()
+}
+
+// mapKey is the key of a map's entry: a text or a number.
+type mapKey struct {
+	text []byte
+	n    uint64
+}
+
+func (k mapKey) compare(other mapKey) int {
+	return cmp.Or(cmp.Compare(k.n, other.n), bytes.Compare(k.text, other.text))
+}
+
+// keyOf returns the key of an encoded entry of a map.
+func keyOf(entry []byte) (k mapKey, err error) {
+	err = wire.Each(entry, func(f wire.Field) error {
+		if f.Num == wire.FieldMapKey {
+			k = mapKey{f.Data, f.N}
+		}
+		return nil
+	})
+	return k, err
+}
+
+// sortEntries sorts encoded entries of one map. Of those with one key the order stays.
+func sortEntries(b []byte) {
+	type entry struct {
+		key mapKey
+		raw []byte
+	}
+	var entries []entry
+	from := bytes.Clone(b)
+	_ = wire.EachRaw(from, func(f wire.Field, raw []byte) error {
+		key, err := keyOf(f.Data)
+		entries = append(entries, entry{key, raw})
+		return err
+	})
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.key.compare(b.key) })
+	for _, e := range entries {
+		b = b[copy(b, e.raw):]
+	}
 }

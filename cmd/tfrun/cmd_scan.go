@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
@@ -97,11 +98,7 @@ func (o scanOptions) scan(std stdio) (*shapes.ScanReport, error) {
 		}
 		return shapes.ScanFile(o.model)
 	}
-	m, err := openModel(o.model, false, std)
-	if err != nil {
-		return nil, err
-	}
-	return shapes.Scan(m, o.tags)
+	return ofModel(o.model, false, std, func(m *savedmodel.Model) (*shapes.ScanReport, error) { return shapes.Scan(m, o.tags) })
 }
 
 // verdict returns the error with which a scan fails that has findings.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
@@ -179,11 +180,7 @@ func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 // describe makes the document of a SavedModel or of one of Keras' own files.
 func (o *shapesOptions) describe(path string, std stdio) (*shapes.Document, error) {
 	if !kerasfile.Is(path) {
-		m, err := openModel(path, o.links, std)
-		if err != nil {
-			return nil, err
-		}
-		return shapes.Describe(m, o.selection)
+		return ofModel(path, o.links, std, func(m *savedmodel.Model) (*shapes.Document, error) { return shapes.Describe(m, o.selection) })
 	}
 	if o.selection.Signature != "" || o.selection.Tags != nil {
 		return nil, usagef("tfrun shapes", "%s has no signatures and no tags: it is no SavedModel but a file of Keras'", path)
@@ -215,11 +212,9 @@ func (o *shapesOptions) variablesOf(ctx context.Context, path string, std stdio)
 		defer m.Close()
 		return shapes.ListFileVariables(ctx, m, o.stats)
 	}
-	m, err := openModel(path, o.links, std)
-	if err != nil {
-		return nil, err
-	}
-	return shapes.ListVariables(ctx, m, o.stats)
+	return ofModel(path, o.links, std, func(m *savedmodel.Model) (*shapes.Variables, error) {
+		return shapes.ListVariables(ctx, m, o.stats)
+	})
 }
 
 // parseAt reads the sizes of --at; nil when none are given.
@@ -342,24 +337,35 @@ func writeOutput(path string, std stdio, write func(io.Writer) error) error {
 	return out.commit()
 }
 
-// openModel opens a model. If it picks a version from a folder of versions, it says on stderr
-// which.
-func openModel(dir string, links bool, std stdio) (*savedmodel.Model, error) {
+// ofModel opens a model and returns what read makes of it. If it picks a version from a folder of
+// versions, it says on stderr which. What the folder says against the model is looked for
+// meanwhile: it takes a third as long as the description, and the two share nothing.
+func ofModel[T any](dir string, links bool, std stdio, read func(*savedmodel.Model) (T, error)) (made T, err error) {
 	m, err := savedmodel.Open(dir)
 	if err != nil {
-		return nil, err
+		return made, err
 	}
 	m.AllowLinks = links
 	if m.Version != "" {
 		std.note("%s: version %s", dir, m.Version)
 	}
-	noteContradictions(m, std)
-	return m, nil
+	beside := crash.NewGroup()
+	var contradictions []error
+	beside.Go(func() error {
+		contradictions = m.Contradictions()
+		return nil
+	})
+	made, err = read(m)
+	if fault := beside.Wait(); fault != nil {
+		return made, fault
+	}
+	noteAll(contradictions, std)
+	return made, err
 }
 
-// noteContradictions says what the folder of a model says against the model in it.
-func noteContradictions(m *savedmodel.Model, std stdio) {
-	for _, err := range m.Contradictions() {
+// noteAll says on stderr what is wrong and stops nothing.
+func noteAll(errs []error, std stdio) {
+	for _, err := range errs {
 		std.note("%v", err)
 	}
 }

@@ -107,7 +107,7 @@ func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdi
 	if err != nil {
 		return nil, err
 	}
-	noteContradictions(m.model, std)
+	noteAll(m.model.Contradictions(), std)
 	d := &modelDiagnosis{
 		Model: o.model, Version: m.model.Version, Framework: m.graph.Framework, TensorFlow: m.graph.TensorFlowVersion, Tags: m.graph.Tags,
 		Signature: m.sig.Name, Others: []string{}, Unsafe: []string{}, Changes: []string{}, Random: []string{}, Advice: []advice{},
