@@ -158,7 +158,7 @@ func (t *benchWriter) choices(r *bench.Report, commands []string) {
 	t.WriteString("\nWhat to type\n")
 	for i, c := range r.Choices {
 		fmt.Fprintf(t, "\n  %s\n", words.OneLine(commands[i]))
-		text := fmt.Sprintf("%s rows/s: %s", count(c.Rate), c.Gives)
+		text := fmt.Sprintf("%s rows/s, not compared with predict without these flags: %s", count(c.Rate), c.Gives)
 		switch {
 		case c.Speedup >= 1.03:
 			text = fmt.Sprintf("%s rows/s, %.2g times as many as without these flags: %s", count(c.Rate), float64(c.Speedup), c.Gives)

@@ -95,6 +95,29 @@ func TestCounterIsLate(t *testing.T) {
 	}
 }
 
+// TestSlowModels holds what is measured of models of 10 µs to 10 s a row against the time that
+// there is: nothing that cannot end in it is begun.
+func TestSlowModels(t *testing.T) {
+	ways := []way{{runner.Arrival, 1, 16}, {runner.Arrival, 2, 64}, {runner.Exact, 2, 256}, {runner.Bucket, 4, 4096}}
+	for _, duration := range []time.Duration{6 * time.Second, time.Minute} {
+		for _, row := range []time.Duration{10 * time.Microsecond, time.Millisecond, 100 * time.Millisecond, 10 * time.Second} {
+			b := &bench{o: Options{Duration: duration}, report: &Report{}}
+			b.report.Latency = []Latency{{BatchSize: 1, P50: Number(row.Seconds() * 1e3)}}
+			b.schedule()
+			for _, w := range ways {
+				least := time.Duration(2*w.size*w.workers) * row
+				got := b.takes(w)
+				if got < least || got > max(least, duration/8) {
+					t.Errorf("%v a row: %v takes %v of %v, want %v at least, and no more than it or an eighth", row, w, got, duration, least)
+				}
+				if fits := b.fits(got); fits != (got <= duration*2/5) {
+					t.Errorf("%v a row: %v takes %v of %v, fits: %v", row, w, got, duration, fits)
+				}
+			}
+		}
+	}
+}
+
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	got, err := json.Marshal([]Number{1.5, Number(math.NaN())})

@@ -25,9 +25,9 @@ func (b *bench) search(ctx context.Context) error {
 	s := &searcher{bench: b, ctx: ctx, known: map[way]int{}}
 	batchings, workers := b.batchings(), b.workers()
 	// What predict does without flags, to compare with. It comes first if it is one of the ways to
-	// choose from, otherwise last.
+	// choose from and there is time, otherwise last: the first way of all is tried in any case.
 	usual := way{runner.Arrival, b.usualWorkers(), b.usualSize()}
-	if b.asked(usual) {
+	if b.asked(usual) && b.fits(b.takes(usual)) {
 		s.try(usual)
 	}
 	s.searchWays(batchings, workers)
@@ -163,7 +163,7 @@ func (s *searcher) try(w way) Throughput {
 	if s.err != nil {
 		return Throughput{}
 	}
-	if len(s.known) > 0 && time.Now().Add(s.takes(w)).After(s.until) {
+	if len(s.known) > 0 && !s.fits(s.takes(w)) {
 		s.report.LeftOut++
 		return Throughput{}
 	}
@@ -181,16 +181,28 @@ func (s *searcher) try(w way) Throughput {
 	return t
 }
 
-// takes returns about how long it will take to measure a way: three windows at the best rate so
-// far.
+// takes returns about how long it will take to measure a way at the best rate so far: three windows
+// or what a way may take, and at least a batch of each worker before the first window and in it.
 func (b *bench) takes(w way) time.Duration {
+	windows := stableWindows * max(b.window, b.running(b.windowRows(w)))
+	return max(min(windows, b.share()), b.running(2*w.size*w.workers))
+}
+
+// running returns about how long rows will run, at the best rate so far.
+func (b *bench) running(rows int) time.Duration {
 	rate := b.rate()
 	if rate <= 0 {
 		return 0
 	}
-	rows := float64(b.windowRows(w))
-	return stableWindows * max(b.window, time.Duration(rows/rate*float64(time.Second)))
+	return time.Duration(float64(rows) / rate * float64(time.Second))
 }
+
+// fits reports whether there is time left for what takes so long.
+func (b *bench) fits(d time.Duration) bool { return !time.Now().Add(d).After(b.until) }
+
+// share returns how long a way is measured at most, so that one does not use up the time of all
+// others.
+func (b *bench) share() time.Duration { return b.o.Duration / 8 }
 
 // windowRows returns the least number of rows in a window: each row of the sample once, and two
 // batches for each worker.
@@ -215,8 +227,7 @@ func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	t := Throughput{Batching: w.batching, Workers: w.workers, BatchSize: w.size}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// One way must not use up the time of all others.
-	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, workers: max(1, w.workers), until: time.Now().Add(b.o.Duration / 8), done: cancel}
+	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, workers: max(1, w.workers), until: time.Now().Add(b.share()), done: cancel}
 	o := b.o.Predict
 	o.Batching, o.Workers, o.BatchSize, o.Batch = w.batching, w.workers, w.size, c.batch
 	o.PaddingMayChangeResults = true // that was measured before
