@@ -137,7 +137,8 @@ func (k *keras3) doubtRows() {
 		}
 	}
 	for _, l := range k.layers {
-		if doubtful[l.name] == "" && slices.ContainsFunc(l.notes, func(n guess) bool { return strings.HasPrefix(n.why, whyHolds) }) {
+		holds := slices.ContainsFunc(l.notes, func(n guess) bool { return strings.HasPrefix(n.why, whyHolds) })
+		if doubtful[l.name] == "" && (holds || slices.ContainsFunc(l.vars, l.madeWithin)) {
 			doubtful[l.name] = whyCallsIn
 		}
 	}

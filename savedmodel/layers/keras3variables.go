@@ -169,12 +169,19 @@ func (k *keras3) assignVariables() {
 			}
 			for _, v := range c.Vars {
 				name := k.layerOf(v)
-				if (k.counted[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil) {
+				if (k.counted[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil || l.madeWithin(v)) {
 					add(v)
 				}
 			}
 		}
 	}
+}
+
+// madeWithin reports whether a variable's path has the layer behind another: it was made in that,
+// and is called here once more.
+func (l *layerCalls) madeWithin(v *savedmodel.Variable) bool {
+	path := strings.Split(v.Name, "/")
+	return len(path) > 2 && slices.Contains(path[1:len(path)-1], shownName(l.name))
 }
 
 // adoptVariables gives variables that no operation reads to the layers that they must belong to. A

@@ -688,6 +688,47 @@ def multi_task(keras):
 
 # ---- Keras' own table
 
+def block_of_both(keras, name):
+    """A nested model that stands in another, and beside that, with a BatchNormalization that nobody trained."""
+    L = keras.layers
+    block = keras.Sequential([keras.Input((6,)), L.Dense(6, name="dense"), L.BatchNormalization(name="norm")], name="block")
+    i = keras.Input((6,))
+    inner = keras.Model(i, block(block(i)), name="inner")
+    j = keras.Input((6,))
+    return keras.Model(j, block(inner(inner(j))), name=name)
+
+
+@model()
+def block_twice(keras):
+    return block_of_both(keras, "twice")
+
+
+@model()
+def block_twice_in_stack(keras):
+    return keras.Sequential([keras.Input((6,)), block_of_both(keras, "left"), block_of_both(keras, "right")])
+
+
+@model()
+def block_before(keras):
+    L = keras.layers
+    block = keras.Sequential([keras.Input((6,)), L.BatchNormalization()], name="block")
+    i = keras.Input((6,))
+    x = block(i)
+    j = keras.Input((6,))
+    return keras.Model(i, keras.Model(j, block(j), name="inner")(x))
+
+
+@model()
+def layers_again(keras):
+    L = keras.layers
+    block = keras.Sequential([keras.Input((6,)), L.Dense(6), L.BatchNormalization()], name="block")
+    i = keras.Input((6,))
+    x = block(i)
+    for layer in block.layers[-2:]:
+        x = layer(x)
+    return keras.Model(i, x)
+
+
 def shape_of(text):
     text = text.strip()
     if not re.match(r"^[\[({]", text):
