@@ -2,7 +2,6 @@ package kerasfile
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -330,37 +329,16 @@ func unique(name string, used map[string]int) string {
 }
 
 // lists gives the layers of a model the variables that the older layout lists for each.
-func (a *attacher) lists(m *layers.ModelConfig, layers []legacyLayer, trainable bool) {
+func (a *attacher) lists(m *layers.ModelConfig, list []legacyLayer, trainable bool) {
 	byName := map[string][]*Variable{}
-	for _, l := range layers {
+	for _, l := range list {
 		byName[l.name] = l.vars
 	}
-	nameUnnamed(m, layers)
+	nameUnnamed(m, list)
 	for i := range m.Layers {
 		l := &m.Layers[i]
+		a.inListed = map[string]*layers.LayerConfig{}
 		a.listed(l, byName[l.Name], trainable)
-	}
-}
-
-// sameObject gives two places of a layer one identity where they have the very same variables.
-func (a *attacher) sameObject(l *layers.LayerConfig) {
-	key := l.ClassName + " " + l.Name
-	before := a.byName[key]
-	a.byName[key] = l
-	if before == nil {
-		return
-	}
-	if vars := variablesOf(l, nil, 0); len(vars) == 0 || !slices.Equal(vars, variablesOf(before, nil, 0)) || !bytes.Equal(l.Config, before.Config) {
-		return
-	}
-	switch {
-	case len(l.SharedID) > 0:
-		before.SharedID = l.SharedID
-	case len(before.SharedID) > 0:
-		l.SharedID = before.SharedID
-	default:
-		l.SharedID, _ = json.Marshal(key) // a text cannot fail
-		before.SharedID = l.SharedID
 	}
 }
 
@@ -388,11 +366,22 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	id := string(l.SharedID)
 	if before := a.byID[id]; before != nil {
 		copyVariables(l, before)
+		for _, v := range vars {
+			a.uncounted[v] = true
+		}
 		return
 	}
 	if id != "" && id != "null" {
 		a.byID[id] = l
 	}
+	// The list of a model has each variable once.
+	key := l.ClassName + " " + l.Name
+	if before := a.inListed[key]; len(vars) == 0 && before != nil && bytes.Equal(l.Config, before.Config) && len(variablesOf(before, nil, 0)) > 0 {
+		a.joinPlaces(l, before)
+		copyVariables(l, before)
+		return
+	}
+	a.inListed[key] = l
 	own := a.trainableIn(trainable) && l.Trains()
 	inner := l.Model()
 	if inner == nil {

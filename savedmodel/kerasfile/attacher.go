@@ -40,6 +40,11 @@ type attacher struct {
 	// models.
 	listedNames map[string]bool
 	maybeModels []string
+	// inListed are the layers so far in one that the older layout lists, by class and name.
+	inListed map[string]*layers.LayerConfig
+	// copied are layers in several places of the older layout, of each of which Keras makes one;
+	// maybe are those of which it is not told if they are in several.
+	copied, maybe []string
 	// root is the object of the model, and all are the variables of the file.
 	root *object
 	all  []*Variable

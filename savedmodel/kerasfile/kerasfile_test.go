@@ -102,7 +102,7 @@ var notHeld = map[string]int{
 	"k2_functional_subclass.h5": 3, "k2_functional_subclass.keras": 3, "k3_functional_subclass.h5": 3, "k3_functional_subclass.keras": 3,
 	"k2_registered.h5": 2, "k2_registered.keras": 1, "k3_registered.h5": 1, "k3_registered.keras": 1,
 	"k2_registered_within.h5": 2, "k2_registered_within.keras": 1, "k3_registered_within.h5": 1, "k3_registered_within.keras": 1,
-	"k305_frozen_outer.keras": 1, "k3_adapted_first.h5": 1,
+	"k2_nested_reused.h5": 1, "k305_frozen_outer.keras": 1, "k3_adapted_first.h5": 1,
 	"k2_registered_last.h5": 1, "k2_registered_last.keras": 1, "k3_registered_last.h5": 1, "k3_registered_last.keras": 1,
 	"k2_subclassed_inside.h5": 2, "k2_subclassed_inside.keras": 1, "k3_subclassed_inside.h5": 1, "k3_subclassed_inside.keras": 1,
 	"k2_subclassed_ranker.keras": 5, "k3_subclassed_ranker.h5": 5, "k3_subclassed_ranker.keras": 5,

@@ -123,7 +123,10 @@ func variablesOf(l *layers.LayerConfig, vars []*savedmodel.Variable, depth int) 
 func (a *attacher) unite(name string, vars []*Variable) {
 	for _, v := range vars {
 		for _, w := range a.alike(v) {
-			if a.compared++; a.compared > maxTwins || !sameVariables([]*Variable{w}, []*Variable{v}) {
+			if a.compared++; a.compared > maxTwins {
+				continue
+			}
+			if _, told := sameValues(w, v); !told {
 				continue
 			}
 			if a.ownClass && slices.EqualFunc(a.besides(w), vars, func(x, y *Variable) bool { return x.kind() == y.kind() }) {

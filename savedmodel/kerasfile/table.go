@@ -23,12 +23,12 @@ func (m *Model) Layers() (*layers.Table, error) {
 		wrapped: map[string]*layers.LayerConfig{}, doubted: map[string]string{}, same: map[*Variable]*Variable{}, lent: map[*Variable]string{},
 		root: m.tree.root, all: m.tree.all,
 	}
-	m.tree.unite()
 	t, err := m.table(a)
 	if err != nil {
 		return nil, err
 	}
 	t.Totals.Optimizer, t.Totals.OptimizerBytes = m.optimizer()
+	a.doubtTotal(t, m.config != nil)
 	t.Totals.TrainableGuessed = slices.ContainsFunc(t.Layers, func(l *layers.Layer) bool { return slices.Contains(l.Guessed, "trainable_params") })
 	switch {
 	case a.leftOver(m):
@@ -44,6 +44,12 @@ func (m *Model) Layers() (*layers.Table, error) {
 		t.Notes = append(t.Notes, fmt.Sprintf("whether %s, of classes of one's own, are models, of which Keras prints rows, is not in the file", someOf(a.maybeModels)))
 	}
 	return t, nil
+}
+
+// numbersObjects reports whether a configuration of the older layout says which of its places are
+// one object: Keras 2.5 and later do of models that are no stacks.
+func (m *Model) numbersObjects(config *layers.ModelConfig) bool {
+	return m.Framework == savedmodel.Keras2 && minorVersion(m.version()) >= 5 && !config.Sequential()
 }
 
 // leftOver reports whether the file has variables that belong to no row: those of a layer that was
@@ -90,6 +96,7 @@ func markEmpty(rows []*layers.Layer, why string) {
 // table makes the table, and notes in a what is not sure of it.
 func (m *Model) table(a *attacher) (*layers.Table, error) {
 	if m.config == nil {
+		a.maybe = m.tree.unite()
 		parts, extra := a.parts(m)
 		return layers.FromParts(m.tree.root.name, "", parts, extra), nil
 	}
@@ -100,6 +107,7 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 	config := root.Model()
 	if config == nil {
 		a.ownClass = true
+		a.maybe = m.tree.unite()
 		parts, extra := a.parts(m)
 		extra = append(extra, a.metrics(m)...)
 		name := root.Name
@@ -114,6 +122,10 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 	}
 	var extra []*savedmodel.Variable
 	if a.legacy {
+		a.identify(config)
+		if !m.numbersObjects(config) {
+			a.maybe = m.tree.unite()
+		}
 		a.lists(config, m.tree.legacy, root.Trains())
 		for _, v := range m.tree.top {
 			extra = append(extra, a.variable(v, v.Name, root.Trains()))
@@ -130,14 +142,6 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		extra = append(extra, a.metrics(m)...)
 	}
 	return layers.FromConfig(root, m.version(), extra), nil
-}
-
-// someOf lists the first of names, and says how many more there are.
-func someOf(names []string) string {
-	if more := len(names) - 3; more > 0 {
-		names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
 }
 
 // hasInput reports whether an input is among the layers of a model of Keras 3's: then it was made

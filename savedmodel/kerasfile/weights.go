@@ -68,6 +68,7 @@ type weightTree struct {
 	named     bool               // the objects carry names
 	version   string             // of Keras, where the list of layers says
 	again     map[*Variable]bool // older layout: copies of variables that another layer lists too
+	maybe     []string           // older layout: layers of which it is not told if they are such copies
 	// odd lists links out of the file and the like.
 	odd []oddity
 
@@ -325,60 +326,14 @@ func (t *weightTree) readLegacy() error {
 // maxTwins bounds the arrays whose values are compared.
 const maxTwins = 4096
 
-// unite gives each layer that lists a variable of an earlier one, such as a table of words that is
-// used once more on the way back, that very variable: the older layout saves it for each. Two
-// layers may bear one name, so the values tell; where they are all alike, as those that nobody
-// trained, nothing is told.
-func (t *weightTree) unite() {
-	if t.again != nil {
-		return
+// sameValues reports whether two variables begin with the same values, and whether these are not
+// all one number.
+func sameValues(a, b *Variable) (same, told bool) {
+	x, y := a.head(), b.head()
+	if len(x) == 0 || !bytes.Equal(x, y) {
+		return false, false
 	}
-	t.again = map[*Variable]bool{}
-	first, compared := map[string]*Variable{}, 0
-	for _, l := range t.legacy {
-		parts := map[string][]int{} // the places of what stands below a path
-		for i, v := range l.vars {
-			if path := v.Name[:strings.LastIndexByte(v.Name, '/')+1]; path != "" {
-				parts[path] = append(parts[path], i)
-			}
-		}
-		for _, places := range parts {
-			var vars, before []*Variable
-			for _, at := range places {
-				v := l.vars[at]
-				vars = append(vars, v)
-				if w := first[v.Name+v.kind()]; w != nil {
-					before = append(before, w)
-				} else {
-					first[v.Name+v.kind()] = v
-				}
-			}
-			if len(before) < len(vars) {
-				continue
-			}
-			if compared += len(vars); compared > maxTwins || !sameVariables(before, vars) {
-				continue
-			}
-			for i, at := range places {
-				t.again[l.vars[at]] = l.vars[at] != before[i]
-				l.vars[at] = before[i]
-			}
-		}
-	}
-}
-
-// sameVariables reports whether two lists of variables begin with the same values, not all of which
-// are one number.
-func sameVariables(a, b []*Variable) bool {
-	told := false
-	for i := range a {
-		x, y := a[i].head(), b[i].head()
-		if len(x) == 0 || !bytes.Equal(x, y) {
-			return false
-		}
-		told = told || !bytes.Equal(x[a[i].data.Type.Size:], x[:len(x)-a[i].data.Type.Size])
-	}
-	return told
+	return true, !bytes.Equal(x[a.data.Type.Size:], x[:len(x)-a.data.Type.Size])
 }
 
 var errEnough = errors.New("enough was read")

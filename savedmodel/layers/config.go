@@ -36,6 +36,9 @@ type LayerConfig struct {
 	Variables []*savedmodel.Variable `json:"-"`
 	// Unsure says why it is not known which of Variables training changes; "" where it is known.
 	Unsure string `json:"-"`
+	// UnsureCalls says why it is not known which number Keras gives to the layer's calls, where
+	// other models hold it too; "" where it is known.
+	UnsureCalls string `json:"-"`
 	// Parts are the rows of a model of a class of one's own, whose configuration does not say what
 	// is in it.
 	Parts []Part `json:"-"`

@@ -12,9 +12,7 @@ import (
 // those nested in it.
 type configFile struct {
 	v3      bool
-	version string               // of Keras: "3.15.1"
-	calls   map[any]int          // of each layer, while they are counted
-	first   map[*LayerConfig]int // the number of a layer's first call in its model
+	version string // of Keras: "3.15.1"
 }
 
 // of returns the variables of a layer, and of all layers within it, each once.
@@ -55,28 +53,91 @@ func (l *LayerConfig) identity() any {
 	return l
 }
 
-// countCalls numbers the calls of layers as Keras does when it loads the model. Nested models are
+// callCounts number the calls of layers as Keras does when it loads a model. Nested models are
 // built, and call their layers, before the model around them calls its own. Where a layer is in
-// both, its calls have one sequence of numbers.
-func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
-	if len(built) > maxBuilt {
+// several models, its calls have one sequence of numbers.
+type callCounts struct {
+	k      *keras2
+	calls  map[any]int // of each layer, so far
+	models map[any]int // that call it
+	built  map[any]*ModelConfig
+	// objects are those of the layers of a model's object, by name.
+	objects map[int]map[string]int
+}
+
+// countCalls notes the number that the first call of each layer of a model has, which object id is,
+// and of those in nested models.
+func (k *keras2) countCalls(m *ModelConfig, id int) {
+	k.first, k.several = map[*LayerConfig]int{}, map[*LayerConfig]bool{}
+	c := &callCounts{k, map[any]int{}, map[any]int{}, map[any]*ModelConfig{}, map[int]map[string]int{}}
+	c.count(m, id, 0)
+	c.share(m, id, 0)
+}
+
+// identity returns what is the same for all places of a layer that has one in the model of object
+// id, and the layer's object, -1 where none is known.
+func (c *callCounts) identity(l *LayerConfig, id int) (identity any, object int) {
+	objects := c.objects[id]
+	if objects == nil {
+		objects = map[string]int{}
+		for _, object := range c.k.layerObjects(id) {
+			if o := c.k.meta[object]; o != nil {
+				objects[o.Name] = object
+			}
+		}
+		c.objects[id] = objects
+	}
+	if object, ok := objects[l.Name]; ok {
+		return object, object
+	}
+	return l.identity(), -1
+}
+
+func (c *callCounts) count(m *ModelConfig, id, depth int) {
+	if len(c.built) > maxBuilt || depth > rules.MaxNesting {
 		return
 	}
 	for i := range m.Layers {
 		l := &m.Layers[i]
-		if inner := l.Model(); inner != nil && !built[l.identity()] {
-			built[l.identity()] = true
-			f.countCalls(inner, built)
+		inner := l.Model()
+		if of, object := c.identity(l, id); inner != nil && c.built[of] == nil {
+			c.built[of] = inner
+			c.count(inner, object, depth+1)
 		}
 	}
 	for i := range m.Layers {
 		l := &m.Layers[i]
-		f.first[l] = f.calls[l.identity()]
+		of, _ := c.identity(l, id)
+		c.k.first[l] = c.calls[of]
 		n := len(l.calls().tensors)
 		if m.Sequential() {
 			n = 1
 		}
-		f.calls[l.identity()] += n
+		c.calls[of] += n
+		c.models[of] += min(n, 1)
+	}
+}
+
+// share notes the layers that several models call, and gives the further places of a nested model
+// what was counted at its first.
+func (c *callCounts) share(m *ModelConfig, id, depth int) {
+	if depth > rules.MaxNesting {
+		return
+	}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		of, object := c.identity(l, id)
+		c.k.several[l] = c.models[of] > 1
+		inner, built := l.Model(), c.built[of]
+		if inner == nil {
+			continue
+		}
+		if built != nil && built != inner && len(built.Layers) == len(inner.Layers) {
+			for j := range inner.Layers {
+				c.k.first[&inner.Layers[j]] = c.k.first[&built.Layers[j]]
+			}
+		}
+		c.share(inner, object, depth+1)
 	}
 }
 

@@ -37,10 +37,10 @@ func FromConfig(root *LayerConfig, version string, extra []*savedmodel.Variable)
 	if m == nil {
 		return nil
 	}
-	f := &configFile{v3: !strings.HasPrefix(version, "2."), version: version, calls: map[any]int{}, first: map[*LayerConfig]int{}}
-	f.countCalls(m, map[any]bool{})
+	f := &configFile{v3: !strings.HasPrefix(version, "2."), version: version}
 	t := &Table{ModelName: root.Name, ModelClass: root.Class()}
 	k := &keras2{objs: &savedmodel.ObjectGraph{}, meta: savedmodel.KerasMetadata{}, table: t, trainable: map[*savedmodel.Variable]bool{}}
+	k.countCalls(m, -1)
 	n := &network{k: k, id: -1, config: m, sequential: m.Sequential(), functional: !m.Sequential(), file: f}
 	n.build(0)
 	t.Layers, t.steps = n.rows, n.steps

@@ -24,6 +24,10 @@ type keras2 struct {
 	// listed says that trainable has all variables of the model, from the model's own lists. The
 	// variables of metrics are not in these lists.
 	listed bool
+	// first are the numbers of the first calls of layers in their models, and several says of
+	// layers that more models than one call them.
+	first   map[*LayerConfig]int
+	several map[*LayerConfig]bool
 	// built counts the layers of nested models, for a model's own rows and for each of its calls,
 	// recursively. The count bounds the blow-up in hostile files.
 	built int

@@ -316,8 +316,15 @@ func (n *network) connections() {
 			}
 			for _, t := range tensors {
 				l.ConnectedTo = append(l.ConnectedTo, connection(t.layer, n.shownNode(t), t.tensor))
-				if foreign[l.Name] || foreign[t.layer] {
+				cfg := n.configs[t.layer]
+				switch {
+				case foreign[l.Name] || foreign[t.layer]:
 					l.guess("connected_to", whyForeign)
+				case cfg == nil:
+				case n.file == nil && n.k.several[cfg]:
+					l.guess("connected_to", whySeveral)
+				case cfg.UnsureCalls != "" && n.k.first[cfg] > 0:
+					l.guess("connected_to", cfg.UnsureCalls)
 				}
 			}
 		}
@@ -326,13 +333,15 @@ func (n *network) connections() {
 
 const whyByName = "whether arguments were given by position or by name, by which Keras would sort them, is not in the file"
 
+const whySeveral = "a layer that several models call is numbered as Keras does when it loads the model: that of nested ones first; which was called first when it was made is not in the file"
+
 const whyForeign = "the configuration has the calls that another model makes of the layer, not this one's"
 
 // shownNode returns the number that Keras prints for the call that gave a tensor.
 func (n *network) shownNode(t inbound) int {
 	node := n.callOf(t)
-	if cfg := n.configs[t.layer]; n.file != nil && cfg != nil {
-		node += n.file.first[cfg]
+	if cfg := n.configs[t.layer]; cfg != nil {
+		node += n.k.first[cfg]
 	}
 	return node
 }
@@ -342,7 +351,7 @@ func (n *network) shownNode(t inbound) int {
 func (n *network) callOf(t inbound) int {
 	node := t.node - n.skip[t.layer]
 	if cfg := n.configs[t.layer]; n.file != nil && cfg != nil && node >= n.callsOf(t.layer) {
-		if within := node - n.file.first[cfg]; within >= 0 {
+		if within := node - n.k.first[cfg]; within >= 0 {
 			return within
 		}
 	}

@@ -602,6 +602,9 @@ func (n *network) modelOutput(name string, m *ModelConfig, in []tensor.Shape, de
 	if n.k.built += m.size(); n.k.built > maxBuilt {
 		return nil, false
 	}
+	if len(in) > 0 && !in[0].Ranked() && m.Sequential() {
+		in = nil // its own input tells
+	}
 	inner := n.nested(name, m, in)
 	inner.build(depth + 1)
 	var out []tensor.Shape

@@ -62,6 +62,7 @@ func (k *keras2) build() error {
 	if k.table.ModelClass == "" {
 		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
 	}
+	k.countCalls(model, 0)
 	if k.body != nil {
 		n.scope = scopes.Of(k.body, nil, false)
 		n.inputs = k.body.InputShapes()

@@ -52,6 +52,8 @@ type Totals struct {
 	// Optimizer counts what an optimizer keeps in one of Keras' own files. It is not in the total,
 	// to which Keras 3 adds it.
 	Optimizer, OptimizerBytes int64
+	// Guessed says that none of these numbers but the optimizer's is certain; the notes say why.
+	Guessed bool
 	// TrainableGuessed says that the file does not hold which variables training changes, and they
 	// are counted as most layers have it.
 	TrainableGuessed bool

@@ -176,6 +176,14 @@ type Totals struct {
 	Guessed        []string `json:"guessed,omitempty"`
 }
 
+// Marked writes one of the numbers, which is a guess where Guessed has its field.
+func (t *Totals) Marked(field string, n int64) string {
+	if slices.Contains(t.Guessed, field) {
+		return "~" + words.Thousands(n)
+	}
+	return words.Thousands(n)
+}
+
 // Selection says which part of a model to describe.
 type Selection struct {
 	Tags      []string // nil: all graphs
@@ -312,8 +320,11 @@ func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 		Total: t.Total, Trainable: t.Trainable, NonTrainable: t.NonTrainable, TotalBytes: t.TotalBytes, TrainableBytes: t.TrainableBytes,
 		NonTrainableBytes: t.NonTrainableBytes, Optimizer: t.Optimizer, OptimizerBytes: t.OptimizerBytes,
 	}
-	if t.TrainableGuessed {
-		g.Totals.Guessed = []string{"trainable", "non_trainable"}
+	if t.Guessed {
+		g.Totals.Guessed = []string{"total"}
+	}
+	if t.Guessed || t.TrainableGuessed {
+		g.Totals.Guessed = append(g.Totals.Guessed, "trainable", "non_trainable")
 	}
 }
 

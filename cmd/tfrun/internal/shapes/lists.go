@@ -94,12 +94,13 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 		}
 	})
 	if t := g.Totals; t != nil {
-		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", words.Thousands(t.Total), size(t.TotalBytes),
-			words.Thousands(t.Trainable), size(t.TrainableBytes), words.Thousands(t.NonTrainable), size(t.NonTrainableBytes))
+		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", t.Marked("total", t.Total), size(t.TotalBytes),
+			t.Marked("trainable", t.Trainable), size(t.TrainableBytes), t.Marked("non_trainable", t.NonTrainable), size(t.NonTrainableBytes))
 		if t.Optimizer > 0 {
 			fmt.Fprintf(b, "The optimizer keeps %s (%s) more.\n", words.Thousands(t.Optimizer), size(t.OptimizerBytes))
 		}
 	}
+	markdownList(b, g.Notes)
 	if notes := g.notes(); len(notes) > 0 {
 		b.WriteString("\n~ marks what is likely but not in the files:\n")
 		markdownList(b, notes)

@@ -311,13 +311,9 @@ func (p *printer) totals(g *Graph) {
 		return
 	}
 	sums := &grid{right: []bool{false, true, true}}
-	sums.add(cellOf(plain, "Total params"), cellOf(bold, words.Thousands(t.Total)), cellOf(dim, size(t.TotalBytes)))
-	mark := ""
-	if len(t.Guessed) > 0 {
-		mark = "~"
-	}
-	sums.add(cellOf(plain, "Trainable"), cellOf(plain, mark+words.Thousands(t.Trainable)), cellOf(dim, size(t.TrainableBytes)))
-	sums.add(cellOf(plain, "Non-trainable"), cellOf(plain, mark+words.Thousands(t.NonTrainable)), cellOf(dim, size(t.NonTrainableBytes)))
+	sums.add(cellOf(plain, "Total params"), cellOf(bold, t.Marked("total", t.Total)), cellOf(dim, size(t.TotalBytes)))
+	sums.add(cellOf(plain, "Trainable"), cellOf(plain, t.Marked("trainable", t.Trainable)), cellOf(dim, size(t.TrainableBytes)))
+	sums.add(cellOf(plain, "Non-trainable"), cellOf(plain, t.Marked("non_trainable", t.NonTrainable)), cellOf(dim, size(t.NonTrainableBytes)))
 	if t.Optimizer > 0 {
 		sums.add(cellOf(plain, "Optimizer"), cellOf(plain, words.Thousands(t.Optimizer)), cellOf(dim, size(t.OptimizerBytes)))
 	}
