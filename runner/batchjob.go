@@ -14,6 +14,7 @@ import (
 type job struct {
 	seq     int64 // the order of reading
 	weight  int64 // see inFlight
+	fed     int64 // bytes taken from PredictOptions.Room
 	inOrder bool  // later jobs hold higher row numbers only, bad rows excepted
 	call    *call
 	twin    *exactTwin // whose call this is, or was; nil: the signature's own

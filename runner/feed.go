@@ -106,6 +106,13 @@ func (p *Predictor) loadJob(feeds []tf.Feed, rows ResultBatch, info *BatchInfo, 
 	if p.using != nil {
 		f = p.using.function
 	}
+	fed := int64(0)
+	if p.o.Room != nil {
+		fed = sizeOf(feeds).bytes
+		if err := p.o.Room.Feed(fed); err != nil {
+			return nil, err
+		}
+	}
 	c, err := f.load(feeds, r)
 	if err != nil {
 		return nil, err
@@ -113,7 +120,7 @@ func (p *Predictor) loadJob(feeds []tf.Feed, rows ResultBatch, info *BatchInfo, 
 	c.fit = p.fit
 	p.counters.batches.Add(1)
 	p.counters.rows.Add(int64(rows.Len()))
-	return &job{call: c, twin: p.using, info: info, ResultBatch: rows}, nil
+	return &job{call: c, fed: fed, twin: p.using, info: info, ResultBatch: rows}, nil
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature

@@ -260,7 +260,7 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 	}
 	// an error is the context's, which is looked at below
 	crash.Go(workers.Wait, func(error) { close(done) })
-	err := deliver(done, p.o.From, emit, flight.leave)
+	err := deliver(done, p.o.From, p.delivered(emit), flight.leave)
 	cancel()
 	for range done { //nolint:revive // the workers have to end before this function does
 	}
@@ -274,11 +274,27 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 	return err
 }
 
+// delivered returns emit, which tells the room of the results that it took.
+func (p *Predictor) delivered(emit func(*ResultBatch) error) func(*ResultBatch) error {
+	if p.o.Room == nil {
+		return emit
+	}
+	return func(b *ResultBatch) error {
+		rows := b.Len()
+		err := emit(b)
+		p.o.Room.Delivered(rows)
+		return err
+	}
+}
+
 // work runs jobs until there are no more.
 func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job) error {
 	for j := range jobs {
 		if j.call != nil {
 			j.err = p.runJob(ctx, j)
+			if p.o.Room != nil {
+				p.o.Room.Fed(j.fed)
+			}
 		}
 		if err := send(ctx, done, j); err != nil {
 			return err

@@ -91,6 +91,9 @@ type PredictOptions struct {
 	Halved func(rows int64, err error)
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
 	SkipBadRows bool
+	// Room, if not nil, is asked for the memory of what readers of Arrow hold, and of batches, and
+	// told of results: iterations that have one each, of one whole, share that.
+	Room Room
 	// Stats, if not nil, is told of every batch. It must not be read before the iteration ends.
 	Stats *dataset.Stats
 	// Batch, if not nil, is told of every batch that has run, by the worker that ran it: with
@@ -110,6 +113,17 @@ const DefaultWindowMemory = 256 << 20
 // rows a second, and a small dense model 1.3 times; a third gave nothing more and takes the memory
 // of one more batch.
 const DefaultWorkers = 2
+
+// Room is memory that several iterations share, of one iteration. Its methods are called by several
+// goroutines at a time.
+type Room interface {
+	dataset.Room
+	// Feed takes the bytes of a batch that the model is given, and Fed gives them back.
+	Feed(bytes int64) error
+	Fed(bytes int64)
+	// Delivered says that the results of so many rows were taken.
+	Delivered(rows int)
+}
 
 // Result is what a signature gave for one row.
 type Result struct {

@@ -37,7 +37,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments(), hostileEnds())
+	return slices.Concat(hostileLimits(), hostileListen(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments(), hostileEnds())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two
@@ -46,6 +46,7 @@ var hostileQuick = []string{
 	"limit: JSONL: arrays nested 500,000 deep",
 	"limit: CSV: 10 million columns",
 	"limit: `--pad-to` a trillion",
+	"limit: `--listen`: 40 clients that each send metadata of 60 MB but for its last byte",
 	"data: npy: a shape whose product overflows",
 	"data: npz: a wrong checksum",
 	"data: tf.Example: a feature that says it has 2^60 bytes",

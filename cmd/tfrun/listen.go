@@ -26,6 +26,9 @@ const (
 	frameError   = 'e' // the last frame: why the run failed, one line
 )
 
+// lastFrameTime is how long a client may take for the last frame.
+const lastFrameTime = 10 * time.Second
+
 // framed writes results as frames of data.
 type framed struct{ w io.Writer }
 
@@ -66,9 +69,10 @@ func (o *predictOptions) checkListen() error {
 // listener accepts connections. For each one it runs the rows that come through it.
 type listener struct {
 	net.Listener
-	p   *runner.Predictor
-	job job.Job
-	std stdio
+	p    *runner.Predictor
+	job  job.Job
+	std  stdio
+	room *room
 
 	idle time.Duration // ends without a connection for so long; 0: never
 	mu   sync.Mutex    // guards the fields below
@@ -85,7 +89,7 @@ func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner
 	if err != nil {
 		return err
 	}
-	l := &listener{Listener: in, p: p, job: j, std: std, idle: o.listenIdle, open: map[net.Conn]struct{}{}}
+	l := &listener{Listener: in, p: p, job: j, std: std, room: newRoom(p.Options().Limits.BatchBytes), idle: o.listenIdle, open: map[net.Conn]struct{}{}}
 	l.job.Began, l.job.Progress, l.job.Source = nil, nil, j.Source.Unwaited(p)
 	stop := context.AfterFunc(ctx, l.stop)
 	defer stop()
@@ -196,10 +200,19 @@ func (l *listener) stop() {
 // answer runs the job over the rows of a connection.
 func (l *listener) answer(ctx context.Context, c net.Conn) {
 	defer c.Close() //nolint:errcheck // the last frame has been written, or cannot be
-	out := framed{c}
+	mine := l.room.enter(ctx, c)
+	defer mine.leave()
+	out := framed{mine}
 	j := l.job
-	j.Source.Stdin, j.Stdout = c, out
-	sum, err := j.Run(ctx, l.p)
+	j.Source.Stdin, j.Stdout = mine, out
+	p, err := l.p.With(func(o *runner.PredictOptions) { o.Room = mine })
+	var sum job.Summary
+	if err == nil {
+		sum, err = j.Run(ctx, p)
+	}
+	if ended := mine.ended(); ended != nil {
+		err = ended
+	}
 	var text []byte
 	if err == nil {
 		text, err = json.Marshal(summarize(j, sum, nil))
@@ -208,5 +221,6 @@ func (l *listener) answer(ctx context.Context, c net.Conn) {
 	if err != nil {
 		kind, text = frameError, []byte(oneLine(message(err)))
 	}
-	_ = out.frame(kind, text) // an error means that nobody listens
+	_ = c.SetWriteDeadline(time.Now().Add(lastFrameTime)) // a client may not listen
+	_ = framed{c}.frame(kind, text)                       // an error means that nobody does
 }

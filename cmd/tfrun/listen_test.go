@@ -117,7 +117,7 @@ func leftBehind(t *testing.T, path string) {
 }
 
 // dial connects once somebody listens.
-func dial(t *testing.T, path string) *net.UnixConn {
+func dial(t testing.TB, path string) *net.UnixConn {
 	t.Helper()
 	for range 3000 {
 		if c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"}); err == nil {

@@ -43,6 +43,8 @@ type Options struct {
 	MaxBatch int64
 	// MaxKept bounds the bytes of a row's kept values. 0: [dataset.DefaultKeptBytes].
 	MaxKept int64
+	// Room is asked for the memory of schemas and batches, if it is not nil.
+	Room dataset.Room
 }
 
 const (
@@ -101,7 +103,7 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	in, err := openMessages(name, &f, o.MaxBatch)
+	in, err := openMessages(name, &f, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +124,7 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 
 // openMessages opens the messages of f: by the footer if f is a file, otherwise as a stream. A file
 // that cannot be read at any place is copied first; the copy then takes the place of f.
-func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageReader, error) {
+func openMessages(name string, f *io.ReadCloser, o Options) (ipc.MessageReader, error) {
 	at, size, random := files.RandomAccess(*f)
 	if !random {
 		size = -1
@@ -140,7 +142,7 @@ func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageRead
 	case bytes.HasPrefix(head, []byte("FEA1")):
 		return nil, fmt.Errorf("%s: the first version of Feather is not read; write the file anew with pyarrow.feather.write_feather", name)
 	case !bytes.HasPrefix(head, ipc.Magic):
-		return message.NewStream(b, 0, size, maxBody), nil
+		return message.NewStream(b, 0, size, o.MaxBatch, o.Room), nil
 	}
 	if !random {
 		own, err := files.Copy(name, b)
@@ -155,7 +157,7 @@ func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageRead
 			io.Closer
 		}{nil, own}
 	}
-	in, err := message.NewFile(at, size, maxBody)
+	in, err := message.NewFile(at, size, o.MaxBatch, o.Room)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

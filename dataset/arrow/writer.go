@@ -484,7 +484,7 @@ func (w *Writer) resume(have *io.SectionReader) error {
 		start = 8
 	}
 	rest := bufio.NewReaderSize(io.NewSectionReader(have, start, have.Size()-start), readAhead)
-	in := message.NewStream(rest, start, have.Size(), math.MaxInt64)
+	in := message.NewStream(rest, start, have.Size(), math.MaxInt64, nil)
 	r, err := ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(memory.NewGoAllocator()))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errResume, err)

@@ -41,7 +41,7 @@ func TestIdentityKnowsEveryOption(t *testing.T) {
 			"PaddingMayChangeResults": "", "MaxTokens": "", "Window": "", "WindowMemory": "", "Pad": "", "PadTo": "",
 			"PaddedShapes": "", "Sequences": "", "Limits": "", "Shard": "", "Shards": "", "SkipBadRows": "",
 			"Measured": said, "JSON": "of ParseRow", "Split": said, "From": "where the run goes on", "Workers": speed,
-			"Halved": said, "Stats": said, "Batch": said,
+			"Halved": said, "Room": speed, "Stats": said, "Batch": said,
 		},
 		reflect.TypeFor[dataset.Limits](): {
 			"RowBytes": "", "Depth": "", "Elements": "", "Length": "", "BatchBytes": "", "Ratio": "",

@@ -72,7 +72,7 @@ func (src Source) files() source.Source {
 // filesFor returns the source in the form of package source, within a predictor's limits.
 func (src Source) filesFor(p *runner.Predictor) source.Source {
 	in, signature := src.files(), p.Function().Signature().Name
-	in.Limits, in.BlockBytes = p.Options().Limits, blockBytes(p)
+	in.Limits, in.BlockBytes, in.Room = p.Options().Limits, blockBytes(p), room(p)
 	in.Envelope = func(key string, value []byte) error {
 		var name string
 		if key != "signature_name" || json.Unmarshal(value, &name) != nil || name == signature {
@@ -81,6 +81,14 @@ func (src Source) filesFor(p *runner.Predictor) source.Source {
 		return &RequestError{Signature: name, Run: signature}
 	}
 	return in
+}
+
+// room returns the room that a predictor's sources take their memory from, or nil.
+func room(p *runner.Predictor) dataset.Room {
+	if r := p.Options().Room; r != nil {
+		return r
+	}
+	return nil
 }
 
 // blockBytes returns about how many bytes to read at a time from a source of blocks: those of a

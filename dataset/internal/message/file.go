@@ -9,6 +9,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 // Magic are the bytes that a file begins and ends with.
@@ -28,10 +30,11 @@ type File struct {
 	maxBody int64
 	schema  []byte
 	blocks  []byte // the footer's entries: of dictionaries, then of record batches
+	claims
 }
 
-// NewFile reads the footer of a file.
-func NewFile(r io.ReaderAt, size, maxBody int64) (*File, error) {
+// NewFile reads the footer of a file. The arguments are those of [NewStream].
+func NewFile(r io.ReaderAt, size, maxBody int64, room dataset.Room) (*File, error) {
 	const tail = lengthBytes + int64(len(Magic))
 	if size < tail+int64(len(Magic)) {
 		return nil, errors.New("the file is cut off: it ends before its footer")
@@ -49,11 +52,16 @@ func NewFile(r io.ReaderAt, size, maxBody int64) (*File, error) {
 	case length > maxMetadata:
 		return nil, fmt.Errorf("a footer of %d bytes is more than the limit of %d", length, int64(maxMetadata))
 	}
+	if room != nil {
+		if err := room.Take(metadataBytes * length); err != nil {
+			return nil, err
+		}
+	}
 	footer := make([]byte, length)
 	if n, err := r.ReadAt(footer, size-tail-length); n < len(footer) {
 		return nil, err
 	}
-	f := &File{r: r, size: size, maxBody: maxBody}
+	f := &File{r: r, size: size, maxBody: maxBody, claims: claims{room: room}}
 	return f, f.footer(footer)
 }
 
@@ -121,6 +129,9 @@ func (f *File) Message() (*ipc.Message, error) {
 	if length > maxMetadata {
 		return nil, fmt.Errorf("metadata of %d bytes is more than the limit of %d", length, int64(maxMetadata))
 	}
+	if err := f.take(metadataBytes * length); err != nil {
+		return nil, err
+	}
 	meta, err := f.read(at, length)
 	if err != nil {
 		return nil, err
@@ -128,20 +139,23 @@ func (f *File) Message() (*ipc.Message, error) {
 	if meta = unwrap(meta); meta == nil {
 		return nil, errors.New("a message that is longer than the footer says")
 	}
-	body, packed, err := verify(meta)
+	m, err := verify(meta)
 	switch {
 	case err != nil:
 		return nil, err
-	case body > f.size-at-length:
+	case m.body > f.size-at-length:
 		return nil, errors.New("a message that lies outside of the file")
-	case body > f.maxBody:
-		return nil, tooLarge(body, f.maxBody)
+	case m.body > f.maxBody:
+		return nil, tooLarge(m.body, f.maxBody)
 	}
-	data, err := f.read(at+length, body)
+	if err := f.take(bodyBytes * m.body); err != nil {
+		return nil, err
+	}
+	body, err := f.read(at+length, m.body)
 	if err != nil {
 		return nil, err
 	}
-	return message(meta, data, packed)
+	return f.message(m, meta, body)
 }
 
 // unwrap returns the metadata of a message, which follows its length in b; nil where b is too

@@ -15,6 +15,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 // maxMetadata bounds the metadata of a message, and of a file.
@@ -27,17 +29,19 @@ type Stream struct {
 	at      int64 // place of the next byte in the file
 	size    int64 // size of the file, -1 where it is not known
 	start   int64 // place of the message being read
+	claims
 }
 
 // NewStream returns a reader of r's messages. at is r's place in a file, size that file's size, -1
-// where it is not known; maxBody bounds the bytes of a message.
-func NewStream(r *bufio.Reader, at, size, maxBody int64) *Stream {
-	return &Stream{r: r, maxBody: maxBody, at: at, size: size}
+// where it is not known; maxBody bounds the bytes of a message. The memory of messages is taken
+// from room, if that is not nil.
+func NewStream(r *bufio.Reader, at, size, maxBody int64, room dataset.Room) *Stream {
+	return &Stream{r: r, maxBody: maxBody, at: at, size: size, claims: claims{room: room}}
 }
 
 // Schema reads a stream that consists of a schema alone, which Parquet files may hold.
 func Schema(b []byte) (*arrow.Schema, error) {
-	in := NewStream(bufio.NewReader(bytes.NewReader(b)), 0, int64(len(b)), 0)
+	in := NewStream(bufio.NewReader(bytes.NewReader(b)), 0, int64(len(b)), 0, nil)
 	r, err := ipc.NewReaderFromMessageReader(in)
 	if err != nil {
 		return nil, err
@@ -78,26 +82,32 @@ func (s *Stream) Message() (*ipc.Message, error) {
 	if int64(size) > maxMetadata {
 		return nil, fmt.Errorf("metadata of %d bytes is more than the limit of %d", size, maxMetadata)
 	}
+	if err := s.take(metadataBytes * int64(size)); err != nil {
+		return nil, err
+	}
 	meta, err := s.read(int64(size))
 	if err != nil {
 		return nil, err
 	}
-	length, packed, err := verify(meta)
+	m, err := verify(meta)
 	if err != nil {
 		return nil, err
 	}
-	if s.size >= 0 && length > s.size-s.at {
+	if s.size >= 0 && m.body > s.size-s.at {
 		s.at = s.size
 		return nil, s.cutOff(io.ErrUnexpectedEOF)
 	}
-	if length > s.maxBody {
-		return nil, tooLarge(length, s.maxBody)
+	if m.body > s.maxBody {
+		return nil, tooLarge(m.body, s.maxBody)
 	}
-	body, err := s.read(length)
+	if err := s.take(bodyBytes * m.body); err != nil {
+		return nil, err
+	}
+	body, err := s.read(m.body)
 	if err != nil {
 		return nil, err
 	}
-	return message(meta, body, packed)
+	return s.message(m, meta, body)
 }
 
 func tooLarge(n, most int64) error {
@@ -105,10 +115,15 @@ func tooLarge(n, most int64) error {
 }
 
 // message makes the library's message.
-func message(meta, body, packed []byte) (*ipc.Message, error) {
-	if err := checkPacked(packed, body); err != nil {
+func (c *claims) message(m metadata, meta, body []byte) (*ipc.Message, error) {
+	unpacked, err := checkPacked(m.packed, body)
+	if err != nil {
 		return nil, err
 	}
+	if err := c.take(unpacked); err != nil {
+		return nil, err
+	}
+	c.settle(m)
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
 }
 

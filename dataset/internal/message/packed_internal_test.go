@@ -39,7 +39,7 @@ func TestCheckPacked(t *testing.T) {
 				binary.LittleEndian.PutUint64(body[b.at:], uint64(b.becomes))
 			}
 		}
-		switch err := checkPacked(packed, body); {
+		switch _, err := checkPacked(packed, body); {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
 		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):

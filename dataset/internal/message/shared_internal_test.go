@@ -49,7 +49,7 @@ func TestShared(t *testing.T) {
 		{"a text in several places", 10, 1, 10_000, nil},
 		{"a long text in many places", 10_000, 1, 1 << 20, errShared},
 	} {
-		if _, _, err := verify(schemaOf(c.fields, c.properties, c.text)); !errors.Is(err, c.want) {
+		if _, err := verify(schemaOf(c.fields, c.properties, c.text)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -66,7 +66,7 @@ func TestManyFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	const frame = 8 // a mark, and the metadata's length
-	if _, _, err := verify(out.Bytes()[frame:]); err != nil {
+	if _, err := verify(out.Bytes()[frame:]); err != nil {
 		t.Errorf("%d fields: %v", len(fields), err)
 	}
 	b := flatbuffers.NewBuilder(0)
@@ -82,7 +82,7 @@ func TestManyFields(t *testing.T) {
 	list := b.EndVector(len(many))
 	b.StartObject(4)
 	b.PrependUOffsetTSlot(1, list, 0)
-	if _, _, err := verify(finished(b, b.EndObject())); !errors.Is(err, errFields) {
+	if _, err := verify(finished(b, b.EndObject())); !errors.Is(err, errFields) {
 		t.Errorf("%d fields: %v, want %v", len(many), err, errFields)
 	}
 }

@@ -157,6 +157,15 @@ func (t flatTable) each(i int, check func(flatTable)) {
 
 func (t flatTable) scalar(i, size int) { t.field(i, size) }
 
+// int64 returns field i, 0 where it is not there.
+func (t flatTable) int64(i int) int64 {
+	at, ok := t.field(i, 8)
+	if !ok {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(t.f.b[at:])) //nolint:gosec // users refuse negative ones
+}
+
 func (t flatTable) string(i int) { t.vector(i, 1) }
 
 // Numbers of MessageHeader.
@@ -166,30 +175,39 @@ const (
 	headerBatch      = 3
 )
 
-// verify checks a message's metadata. It returns the length of the message's body, and which of its
-// buffers are compressed.
-func verify(meta []byte) (body int64, packed []byte, err error) {
+// metadata is what verify finds in a message's metadata.
+type metadata struct {
+	kind       byte   // number of MessageHeader
+	body       int64  // bytes of the message's body
+	packed     []byte // which of its buffers are compressed: their places and sizes
+	rows       int64  // of a record batch
+	dictionary int64  // number of a dictionary
+	delta      bool   // the dictionary's values are added to those it has
+}
+
+// verify checks a message's metadata.
+func verify(meta []byte) (out metadata, err error) {
 	f := &flat{b: meta}
 	m := f.table(f.u32(0))
 	m.scalar(0, 2)
-	kind := byte(0)
 	if at, ok := m.field(1, 1); ok {
-		kind = meta[at]
+		out.kind = meta[at]
 	}
-	if at, ok := m.field(3, 8); ok {
-		body = int64(binary.LittleEndian.Uint64(meta[at:])) //nolint:gosec // a negative one is refused below
-	}
+	out.body = m.int64(3)
 	m.each(4, keyValue)
 	if at, ok := m.ref(2); ok {
 		header := f.table(at)
-		switch kind {
+		switch out.kind {
 		case headerSchema:
 			schema(header)
 		case headerBatch:
 			recordBatch(header)
+			out.rows = header.int64(0)
 		case headerDictionary:
-			header.scalar(0, 8)
-			header.scalar(2, 1)
+			out.dictionary = header.int64(0)
+			if at, ok := header.field(2, 1); ok {
+				out.delta = meta[at] != 0
+			}
 			if data, ok := header.ref(1); ok {
 				recordBatch(f.table(data))
 			} else {
@@ -199,10 +217,11 @@ func verify(meta []byte) (body int64, packed []byte, err error) {
 	} else {
 		f.fail()
 	}
-	if f.err == nil && body < 0 {
+	if f.err == nil && out.body < 0 {
 		f.fail()
 	}
-	return body, f.packed, f.err
+	out.packed = f.packed
+	return out, f.err
 }
 
 func keyValue(t flatTable) {
@@ -308,29 +327,29 @@ const (
 	maxBuffer = 1 << 40
 )
 
-// checkPacked checks the decompressed sizes that compressed buffers claim. The library takes that
-// much memory, and reads no more than that.
-func checkPacked(packed, body []byte) error {
+// checkPacked checks the decompressed sizes that compressed buffers claim, and returns their sum.
+// The library takes that much memory, and reads no more than that.
+func checkPacked(packed, body []byte) (sum int64, err error) {
 	const length = 8 // of the size before the compressed bytes; -1: the bytes are not compressed
-	var sum, stored int64
+	var stored int64
 	for ; len(packed) > 0; packed = packed[16:] {
 		at, size := int64(binary.LittleEndian.Uint64(packed)), int64(binary.LittleEndian.Uint64(packed[8:])) //nolint:gosec // negative ones are refused
 		if size == 0 {
 			continue
 		}
 		if at < 0 || size < length || at > int64(len(body))-size {
-			return errors.New("a buffer that lies outside its batch")
+			return 0, errors.New("a buffer that lies outside its batch")
 		}
 		n := int64(binary.LittleEndian.Uint64(body[at:])) //nolint:gosec // negative ones are refused
 		if n < -1 || n > maxBuffer {
-			return fmt.Errorf("a compressed buffer that would become %d bytes", n)
+			return 0, fmt.Errorf("a compressed buffer that would become %d bytes", n)
 		}
 		if n > 0 {
 			sum, stored = sum+n, stored+size
 		}
 	}
 	if sum > largeBatch && sum/largeRatio > stored {
-		return fmt.Errorf("compressed buffers of %d bytes would become %d; at most %d are read in a batch, or %d times as many as are stored", stored, sum, int64(largeBatch), largeRatio)
+		return 0, fmt.Errorf("compressed buffers of %d bytes would become %d; at most %d are read in a batch, or %d times as many as are stored", stored, sum, int64(largeBatch), largeRatio)
 	}
-	return nil
+	return sum, nil
 }

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import itertools
 import json
 import os
 import socket
@@ -29,6 +30,7 @@ from . import Error, command
 
 IDLE = "60s"  # without a stream, after which the process ends
 START = 120  # seconds that a process may take until it listens
+PIECE = 32 << 20  # bytes that are sent as one batch: all streams share the process' memory
 
 
 def predict(batches, model, *flags, tfrun=None, schema=None, done=None):
@@ -79,9 +81,9 @@ class _Feeder(threading.Thread):
             with self.conn.makefile("wb", buffering=1 << 16) as f:
                 # Not closed where rest raises: a stream that ends in good order is a whole one.
                 writer = pa.ipc.new_stream(f, self.first.schema)
-                writer.write_batch(self.first)
-                for batch in self.rest:
-                    writer.write_batch(batch)
+                for batch in itertools.chain([self.first], self.rest):
+                    for piece in _pieces(batch):
+                        writer.write_batch(piece)
                 writer.close()
                 f.flush()
             self.conn.shutdown(socket.SHUT_WR)
@@ -100,6 +102,13 @@ class _Feeder(threading.Thread):
     def _hang_up(self):
         with contextlib.suppress(OSError):
             self.conn.shutdown(socket.SHUT_RDWR)
+
+
+def _pieces(batch):
+    """Yield a batch in pieces of about PIECE bytes at most, of a row at least."""
+    rows = max(1, batch.num_rows * PIECE // max(batch.nbytes, PIECE))
+    for start in range(0, max(batch.num_rows, 1), rows):
+        yield batch.slice(start, rows)
 
 
 class _Answer(io.RawIOBase):

@@ -175,7 +175,7 @@ func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
 }
 
 func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
-	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.KeptBytes()}, src.Files...)
+	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.KeptBytes(), Room: src.Room}, src.Files...)
 }
 
 func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {

@@ -38,6 +38,7 @@ type Source struct {
 	Read    *atomic.Int64 // counts the bytes read from the files, or nil
 	// Context ends the reading of objects in a store; nil: nothing does.
 	Context context.Context //nolint:containedctx // an Opener takes none
+	Room    dataset.Room    // that readers of Arrow take their memory from, or nil
 	// BlockBytes is about how many bytes a reader of blocks reads at a time; 0: its default.
 	BlockBytes int
 	// Part and Parts read only part number Part, from 0, of the Parts parts of each Parquet file.
