@@ -30,12 +30,15 @@ func (l *lineReader) detect() (*jsondoc.Reader, error) {
 // leaves it to be read again. Of a long line it returns only the beginning. It waits for no second
 // line, so that a writer who writes slowly still gets answers.
 func FirstLine(r *bufio.Reader) []byte {
+	begin, seen := 0, 0 // where the line begins, and how much has no end of it: looked at once
 	for n := 1; ; {
 		b, err := r.Peek(n)
-		text := bytes.TrimLeft(b, jsondoc.Space)
-		if i := bytes.IndexByte(text, '\n'); i >= 0 || err != nil || n == r.Size() {
+		begin += len(b[begin:]) - len(bytes.TrimLeft(b[begin:], jsondoc.Space))
+		seen = max(seen, begin)
+		if bytes.IndexByte(b[seen:], '\n') >= 0 || err != nil || n == r.Size() {
 			return b
 		}
+		seen = len(b)
 		n = min(max(n+1, r.Buffered()), r.Size())
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/andybalholm/brotli"
 	ar "github.com/apache/arrow-go/v18/arrow"
@@ -80,9 +83,47 @@ func hostileBombs() []hostileCase {
 			}
 			return outcome
 		}},
+		hostileCase{"data", "`.gz` and `.zst`: 20 MB of members and blocks of a byte or none", (*hostile).crumbs},
 		dataCase("`.gz` that is none", "rows.jsonl.gz", 1, "not compressed with gzip", plain([]byte("[1,2,3]\n"))),
 		dataCase("`.zst` that is none", "rows.jsonl.zst", 1, "not compressed with zstd", plain([]byte("[1,2,3]\n"))),
 	)
+}
+
+// crumbs tries files of a million parts, each of which is a byte or none.
+func (h *hostile) crumbs() string {
+	const size = 20 << 20
+	gz := func(text string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := io.WriteString(z, text)
+		if err := errors.Join(err, z.Close()); err != nil {
+			h.Fatal(err)
+		}
+		return b.String()
+	}
+	const (
+		magic = "\x28\xb5\x2f\xfd"
+		end   = "\x01\x00\x00" // an empty block, the last
+	)
+	for i, c := range []struct{ ext, head, part, tail string }{
+		{".jsonl.zst", "", magic + "\x20\x00" + end, ""},
+		{".jsonl.zst", "", magic + "\x00\x88" + end, ""}, // a window of 128 MiB
+		{".jsonl.zst", "", magic + "\x20\x01\x09\x00\x00\n", ""},
+		{".jsonl.zst", "", "\x50\x2a\x4d\x18\x00\x00\x00\x00", ""}, // frames that are skipped
+		{".jsonl.zst", magic + "\x00\x00", "\x00\x00\x00", end},
+		{".jsonl.zst", magic + "\x00\x00", "\x0a\x00\x00\n", end},
+		{".jsonl.gz", "", gz(""), ""},
+		{".jsonl.gz", "", gz("\n"), ""},
+		{".jsonl.gz", gz("["), gz(" "), ""},
+		{".jsonl.gz", gz("{"), gz("\n"), ""},
+		{".csv.gz", gz("x\n"), gz(" "), ""},
+		{".csv.gz", gz("x\n\""), gz("1"), ""},
+		{".jsonl.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00", "\x00\x00\x00\xff\xff", "\x03\x00" + strings.Repeat("\x00", 8)},
+	} {
+		rows := h.file(fmt.Sprint("rows", i, c.ext), []byte(c.head+strings.Repeat(c.part, size/len(c.part))+c.tail))
+		h.run(nil, "predict", h.model("k3_autoencoder"), rows, "-o", fmt.Sprint("out", i, ".jsonl"))
+	}
+	return "an answer or an error line each"
 }
 
 // packedZeros compresses n zeros.

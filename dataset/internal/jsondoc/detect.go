@@ -23,11 +23,18 @@ func IsEmptyArray(r *bufio.Reader, text []byte) bool {
 	if len(text) == 0 || text[0] != '[' {
 		return false
 	}
-	for n := r.Buffered(); ; n = max(n+1, r.Buffered()) {
+	spaces := func(b []byte) int { return len(b) - len(bytes.TrimLeft(b, Space)) }
+	b, _ := r.Peek(r.Buffered())
+	at, closed := spaces(b)+1, false // what is before at was looked at
+	for n := len(b); ; n = max(n+1, r.Buffered()) {
 		b, err := r.Peek(n)
-		inner := bytes.TrimLeft(bytes.TrimLeft(b, Space)[1:], Space)
-		rest, closed := bytes.CutPrefix(inner, []byte("]"))
-		if len(inner) > 0 && !closed || len(bytes.TrimLeft(rest, Space)) > 0 {
+		at += spaces(b[at:])
+		if !closed && at < len(b) && b[at] == ']' {
+			closed = true
+			at++
+			at += spaces(b[at:])
+		}
+		if at < len(b) {
 			return false
 		}
 		if err != nil {

@@ -179,15 +179,16 @@ func (src Source) context() context.Context {
 // decompressor.
 func (src Source) decompress(name string, f io.Reader, how compression) (r io.Reader, end func() error, err error) {
 	in := &countedReader{Reader: f}
+	in.ahead = bufio.NewReaderSize(in, 256<<10)
 	var z io.Reader
 	switch how {
 	case zstandard:
 		var d *zstd.Decoder
-		// The limit is the largest window that zstd itself accepts without an option.
-		d, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27))
+		// The limit is the largest window that zstd itself accepts without an option. Blocks are
+		// not handed from goroutine to goroutine: a file of empty ones took a minute.
+		d, err = zstd.NewReader(in.ahead, zstd.WithDecoderMaxMemory(1<<27), zstd.WithDecoderConcurrency(1))
 		z, end = d, func() error { d.Close(); return nil }
 	default:
-		in.ahead = bufio.NewReaderSize(in, 256<<10)
 		var d io.ReadCloser
 		if how == zlibbed {
 			d, err = zlib.NewReader(in.ahead)
@@ -347,15 +348,12 @@ type countedReader struct {
 	io.Reader
 	n     int64
 	err   error         // of reading, other than its end
-	ahead *bufio.Reader // a buffer in front of this reader, or nil
+	ahead *bufio.Reader // a buffer in front of this reader: headers are of a few bytes
 }
 
 // taken returns the number of bytes that have been read, without those that are still in the
 // buffer.
 func (c *countedReader) taken() int64 {
-	if c.ahead == nil {
-		return c.n
-	}
 	return c.n - int64(c.ahead.Buffered())
 }
 
