@@ -331,10 +331,11 @@ func unique(name string, used map[string]int) string {
 // lists gives the layers of a model the variables that the older layout lists for each.
 func (a *attacher) lists(m *layers.ModelConfig, list []legacyLayer, trainable bool) {
 	byName := map[string][]*Variable{}
-	for _, l := range list {
-		byName[l.name] = l.vars
+	names := make([]string, len(list))
+	for i, l := range list {
+		byName[l.name], names[i] = l.vars, l.name
 	}
-	nameUnnamed(m, list)
+	nameUnnamed(m, names)
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		a.inListed = map[string]*layers.LayerConfig{}
@@ -342,8 +343,10 @@ func (a *attacher) lists(m *layers.ModelConfig, list []legacyLayer, trainable bo
 	}
 }
 
-// nameUnnamed gives the layers without a name those of the list, in order, that no other layer has.
-func nameUnnamed(m *layers.ModelConfig, list []legacyLayer) {
+// nameUnnamed gives the layers of a stack without a name those of the list that no other layer has,
+// in order: all layers, or those of a class, of which there are as many. It returns the names that
+// stay made up.
+func nameUnnamed(m *layers.ModelConfig, list []string) (madeUp map[string]bool) {
 	named := map[string]bool{}
 	var unnamed []*layers.LayerConfig
 	for i := range m.Layers {
@@ -353,12 +356,55 @@ func nameUnnamed(m *layers.ModelConfig, list []legacyLayer) {
 			named[l.Name] = true
 		}
 	}
-	list = slices.DeleteFunc(slices.Clone(list), func(l legacyLayer) bool { return named[l.name] })
-	for i, l := range unnamed {
-		if len(list) == len(unnamed) && m.Sequential() {
-			l.Name = list[i].name
+	free := slices.DeleteFunc(slices.Clone(list), func(name string) bool { return named[name] })
+	madeUp = map[string]bool{}
+	give := func(unnamed []*layers.LayerConfig, names []string) {
+		for i, l := range unnamed {
+			if len(names) == len(unnamed) && m.Sequential() {
+				l.Name = names[i]
+			} else {
+				madeUp[l.Name] = true
+			}
 		}
 	}
+	if len(free) == len(unnamed) {
+		give(unnamed, free)
+		return madeUp
+	}
+	ofClass := map[string][]*layers.LayerConfig{}
+	for _, l := range unnamed {
+		class := kerasnames.SnakeCase(l.Class())
+		ofClass[class] = append(ofClass[class], l)
+	}
+	byClass := map[string][]string{} // by the class of which Keras gives a name
+	for _, name := range free {
+		byClass[name] = append(byClass[name], name)
+		if class := kerasnames.WithoutNumber(name); class != name {
+			byClass[class] = append(byClass[class], name)
+		}
+	}
+	for class, of := range ofClass {
+		give(of, byClass[class])
+	}
+	return madeUp
+}
+
+// partNames returns the names of what is in a model that its variables bear, in order: the first
+// part of each, or the one after the model's own name.
+func partNames(model string, vars []*Variable) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, v := range vars {
+		parts := strings.Split(v.Name, "/")
+		if i := slices.Index(parts, model); i >= 0 {
+			parts = parts[i+1:]
+		}
+		if len(parts) > 1 && !seen[parts[0]] {
+			seen[parts[0]] = true
+			names = append(names, parts[0])
+		}
+	}
+	return names
 }
 
 // listed gives one layer its variables, and those of a nested model to the layers within it.
@@ -391,8 +437,9 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	}
 	parts := make([][]*Variable, len(inner.Layers))
 	owners := map[string]int{}
+	madeUp := nameUnnamed(inner, partNames(l.Name, vars))
 	for i := range inner.Layers {
-		namesWithin(&inner.Layers[i], i, owners, 0)
+		namesWithin(&inner.Layers[i], i, owners, madeUp, 0)
 	}
 	var unowned []*Variable
 	for _, v := range vars {
@@ -421,6 +468,9 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 			}
 		}
 	}
+	if own && len(mayOwn) > 0 && len(unowned) > 0 {
+		l.Unsure = whyOwnVariables
+	}
 	for _, v := range unowned {
 		l.Variables = append(l.Variables, a.variable(v, v.Name, own))
 	}
@@ -441,14 +491,15 @@ func (a *attacher) mayLack(l *layers.LayerConfig, depth int) {
 	}
 }
 
-// namesWithin notes the names of a layer, and of those within it, as those of layer i.
-func namesWithin(l *layers.LayerConfig, i int, owners map[string]int, depth int) {
-	if _, taken := owners[l.Name]; !taken {
+// namesWithin notes the names of a layer, and of those within it, as those of layer i. Names that
+// are made up are not those of variables.
+func namesWithin(l *layers.LayerConfig, i int, owners map[string]int, madeUp map[string]bool, depth int) {
+	if _, taken := owners[l.Name]; !taken && !madeUp[l.Name] {
 		owners[l.Name] = i
 	}
 	if m := l.Model(); m != nil && depth < maxDepth {
 		for k := range m.Layers {
-			namesWithin(&m.Layers[k], i, owners, depth+1)
+			namesWithin(&m.Layers[k], i, owners, nil, depth+1)
 		}
 	}
 }

@@ -70,22 +70,24 @@ func TestVariablesThatDoNotFit(t *testing.T) {
 }
 
 // TestUnnamedLayers holds that the layers of a stack that have no name in the configuration get
-// those of the list that no other layer has, and so their variables; none where the list has more.
+// those of the list that no other layer has, and so their variables; where the list has another
+// number of them, those of a class do of which it has as many.
 func TestUnnamedLayers(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ list, want []string }{
-		{[]string{"a", "d", "b"}, []string{"a", "d", "b"}},
-		{[]string{"a", "d", "b", "c"}, []string{"own", "d", "own_1"}},
+	for _, c := range []struct{ list, want, madeUp []string }{
+		{list: []string{"a", "d", "b", "c"}, want: []string{"a", "d", "b", "c"}},
+		{list: []string{"a", "d", "b"}, want: []string{"own", "d", "own_1", "gate"}, madeUp: []string{"own", "own_1", "gate"}},
+		{list: []string{"own_7", "d", "own_9"}, want: []string{"own_7", "d", "own_9", "gate"}, madeUp: []string{"gate"}},
+		{list: []string{"own_1", "d", "named"}, want: []string{"own", "d", "own_1", "gate"}, madeUp: []string{"own", "own_1", "gate"}},
+		{list: []string{"own", "own_1", "own_2", "gate_4", "e"}, want: []string{"own", "d", "own_1", "gate_4"}, madeUp: []string{"own", "own_1"}},
 	} {
-		m := &layers.ModelConfig{Layers: []layers.LayerConfig{{Name: "own", Unnamed: true}, {Name: "d"}, {Name: "own_1", Unnamed: true}}}
-		var list []legacyLayer
-		for _, name := range c.list {
-			list = append(list, legacyLayer{name: name})
-		}
-		nameUnnamed(m, list)
+		m := &layers.ModelConfig{Layers: []layers.LayerConfig{
+			{Name: "own", ClassName: "Own", Unnamed: true}, {Name: "d"}, {Name: "own_1", ClassName: "Own", Unnamed: true}, {Name: "gate", ClassName: "Gate", Unnamed: true},
+		}}
+		madeUp := nameUnnamed(m, c.list)
 		for i, want := range c.want {
-			if m.Layers[i].Name != want {
-				t.Errorf("of the list %v layer %d is called %s, want %s", c.list, i, m.Layers[i].Name, want)
+			if l := m.Layers[i]; l.Name != want || madeUp[l.Name] != slices.Contains(c.madeUp, want) {
+				t.Errorf("of the list %v layer %d is called %s, made up: %v; want %s of %v", c.list, i, l.Name, madeUp[l.Name], want, c.madeUp)
 			}
 		}
 	}

@@ -125,6 +125,7 @@ func (n *network) findLayers() []string {
 	if len(n.config.Layers) == 0 || !n.sequential && !n.functional {
 		return fromObjects
 	}
+	n.nameByObjects(fromObjects)
 	var names []string
 	seen := map[string]bool{}
 	for i := range n.config.Layers {
@@ -136,6 +137,30 @@ func (n *network) findLayers() []string {
 		n.configs[l.Name] = l
 	}
 	return names
+}
+
+// nameByObjects gives the layers whose configuration leaves the name out, as that of a Sequential
+// does of layers that were saved without one, the names of their objects: Keras loads those under
+// the names in their metadata. The objects are in the order of the layers.
+func (n *network) nameByObjects(names []string) {
+	used := map[string]bool{}
+	for i := range n.config.Layers {
+		if l := &n.config.Layers[i]; !l.Unnamed {
+			used[l.Name] = true
+		}
+	}
+	free := map[string][]string{} // by class
+	for _, name := range names {
+		if o := n.configs[name]; o != nil && !used[name] {
+			free[o.Class()] = append(free[o.Class()], name)
+		}
+	}
+	for i := range n.config.Layers {
+		l := &n.config.Layers[i]
+		if list := free[l.Class()]; l.Unnamed && len(list) > 0 {
+			l.Name, l.Unnamed, free[l.Class()] = list[0], false, list[1:]
+		}
+	}
 }
 
 // findStacks notes which layers are Sequentials: of a subclass only its object says so.

@@ -2043,3 +2043,48 @@ def tied_head(keras):
     i, table = keras.Input((7,), dtype="int32"), L.ReversibleEmbedding(20, 4, name="token_embedding")
     backbone = keras.Model(i, L.Dense(4)(table(i)), name="backbone")
     return keras.Model(backbone.input, MaskedHead(table, name="mlm_head")(backbone(backbone.input)))
+
+
+@model()
+def saved_without_config(keras):
+    """Layers whose constructor takes more than their get_config gives: Keras 2 notes no config of them."""
+    L = keras.layers
+
+    class Block(L.Layer):
+        def __init__(self, units):
+            super().__init__()
+            self.dense = L.Dense(units)
+
+        def call(self, x):
+            return self.dense(x)
+
+    class Gate(L.Layer):
+        def __init__(self, by, **kw):
+            super().__init__(**kw)
+            self.by = by
+
+        def call(self, x):
+            return x * self.by
+
+    inner = keras.Sequential([Block(5), Gate(2.0, name="inner_gate"), Block(6)], name="inner")
+    return keras.Sequential([keras.Input((4,)), Block(3), inner])
+
+
+@model()
+def names_left_out(keras):
+    """Layers whose get_config leaves the name out, of which one has a name of its own."""
+    L = keras.layers
+
+    class Scaled(L.Layer):
+        def __init__(self, units=2, **kw):
+            super().__init__(**kw)
+            self.dense = L.Dense(units)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def get_config(self):
+            return {"units": self.dense.units}
+
+    inner = keras.Sequential([Scaled(5), Scaled(6, name="second"), Scaled(7)], name="inner")
+    return keras.Sequential([keras.Input((4,)), L.Dense(4), inner])
