@@ -68,7 +68,7 @@ type weightTree struct {
 	named     bool               // the objects carry names
 	version   string             // of Keras, where the list of layers says
 	again     map[*Variable]bool // older layout: copies of variables that another layer lists too
-	maybe     []string           // older layout: layers of which it is not told if they are such copies
+	maybe     []string           // older layout: layers that may have such copies
 	// odd lists links out of the file and the like.
 	odd []oddity
 
