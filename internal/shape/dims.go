@@ -129,7 +129,8 @@ func Broadcast(in ...tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Concat returns the shape of tensors concatenated along an axis.
+// Concat returns the shape of tensors concatenated along an axis; it is unknown where they differ
+// in another.
 func Concat(in []tensor.Shape, axis int64) tensor.Shape {
 	if len(in) == 0 {
 		return unknown
@@ -151,6 +152,8 @@ func Concat(in []tensor.Shape, axis int64) tensor.Shape {
 				dims[i] += d
 			case dims[i] == tensor.Unknown:
 				dims[i] = d
+			case d != tensor.Unknown && d != dims[i]:
+				return unknown
 			}
 		}
 	}
@@ -214,7 +217,8 @@ func AllAxes(rank int) []int64 {
 }
 
 // Reshape returns the target shape for the elements of s. One size of target may be negative; it
-// follows from the number of elements, where that is known.
+// follows from the number of elements, where that is known. The result is unknown where the
+// elements do not fill the target.
 func Reshape(s tensor.Shape, target []int64) tensor.Shape {
 	whole, known := s.NumElements()
 	left, at := int64(1), -1
@@ -230,7 +234,12 @@ func Reshape(s tensor.Shape, target []int64) tensor.Shape {
 			at = i
 		}
 	}
-	if at < 0 || !known || left == 0 || whole%left != 0 {
+	switch {
+	case !known, at >= 0 && left == 0 && whole == 0:
+		return tensor.MakeShape(target...)
+	case at < 0 && whole != left, at >= 0 && (left == 0 || whole%left != 0):
+		return unknown
+	case at < 0:
 		return tensor.MakeShape(target...)
 	}
 	return With(tensor.MakeShape(target...), at, whole/left)
@@ -239,10 +248,11 @@ func Reshape(s tensor.Shape, target []int64) tensor.Shape {
 // maxElements bounds products of sizes.
 const maxElements = 1 << 50
 
-// Split returns the shape of each of n equal parts along an axis.
+// Split returns the shape of each of n equal parts along an axis; it is unknown where that does not
+// work out.
 func Split(s tensor.Shape, axis, n int64) tensor.Shape {
 	at, ok := Place(axis, s.Rank())
-	if !ok {
+	if !ok || s.Dim(at) != tensor.Unknown && part(s.Dim(at), n) == tensor.Unknown {
 		return unknown
 	}
 	return With(s, at, part(s.Dim(at), n))
@@ -262,33 +272,38 @@ func Transpose(s tensor.Shape, order []int64) tensor.Shape {
 }
 
 // MatMul returns the shape of a product of matrices. turnA and turnB say which matrices are
-// transposed; axes before the last two are broadcast.
+// transposed; axes before the last two are broadcast. It is unknown where the matrices do not fit
+// each other.
 func MatMul(a, b tensor.Shape, turnA, turnB bool) tensor.Shape {
 	if a.Rank() < 2 || b.Rank() < 2 {
 		return unknown
 	}
-	rows, columns := a.Dim(-2), b.Dim(-1)
+	rows, depthA, depthB, columns := a.Dim(-2), a.Dim(-1), b.Dim(-2), b.Dim(-1)
 	if turnA {
-		rows = a.Dim(-1)
+		rows, depthA = depthA, rows
 	}
 	if turnB {
-		columns = b.Dim(-2)
+		depthB, columns = columns, depthB
+	}
+	if !Agree(depthA, depthB) {
+		return unknown
 	}
 	return Join(Broadcast(axesOf(a, 0, a.Rank()-2), axesOf(b, 0, b.Rank()-2)), tensor.MakeShape(rows, columns))
 }
 
 // Einsum returns the shape of a product written as an equation of letters. Axes under "..." are
-// broadcast.
+// broadcast. It is unknown where one letter stands for two sizes.
 func Einsum(equation string, in []tensor.Shape) tensor.Shape {
 	inputs, output, ok := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
 	parts := strings.Split(inputs, ",")
 	if !ok || len(parts) != len(in) {
 		return unknown
 	}
-	sizes := map[byte]int64{}
+	sizes, fit := map[byte]int64{}, true
 	note := func(letters string, dims []int64) {
 		for i := range len(letters) {
-			if d, ok := sizes[letters[i]]; !ok || d == tensor.Unknown || d == 1 {
+			d, ok := sizes[letters[i]]
+			if fit = fit && (!ok || Agree(d, dims[i])); !ok || d == tensor.Unknown {
 				sizes[letters[i]] = dims[i]
 			}
 		}
@@ -304,6 +319,9 @@ func Einsum(equation string, in []tensor.Shape) tensor.Shape {
 		note(before, dims[:len(before)])
 		note(after, dims[len(dims)-len(after):])
 		dots = append(dots, tensor.MakeShape(dims[len(before):len(dims)-len(after)]...))
+	}
+	if !fit {
+		return unknown
 	}
 	of := func(letters string) tensor.Shape {
 		dims := make([]int64, len(letters))
@@ -352,16 +370,38 @@ func Slice(n, begin, end, stride int64, fromStart, toEnd bool) (from, count int6
 }
 
 // Window returns how many positions a window has along n places and pad more. It moves by stride,
-// and covers kernel places that are dilation apart.
+// and covers kernel places that are dilation apart. [TooFew] says that there are too few places
+// even for no position, which TensorFlow refuses.
 func Window(n, kernel, stride, dilation, pad int64) int64 {
 	if n == tensor.Unknown || stride < 1 {
 		return tensor.Unknown
 	}
-	return max(0, (n+pad-(kernel-1)*dilation+stride-1)/stride)
+	if count := (n + pad - (kernel-1)*dilation + stride - 1) / stride; count >= 0 {
+		return count
+	}
+	return TooFew
 }
+
+// TooFew is a size that no axis can have.
+const TooFew = tensor.Unknown - 1
 
 // SameWindow is [Window] with the padding that keeps n positions for a stride of 1 ("SAME").
 func SameWindow(n, stride int64) int64 { return Window(n, 1, stride, 1, 0) }
+
+// Agree reports whether two sizes may be one: they are the same, or one is unknown.
+func Agree(a, b int64) bool { return a == b || a == tensor.Unknown || b == tensor.Unknown }
+
+// Same is [Merge] for tensors that must have one shape: the result is unknown where they cannot.
+func Same(all ...tensor.Shape) tensor.Shape {
+	s := unknown
+	for _, in := range all {
+		if s.Ranked() && in.Ranked() && (s.Rank() != in.Rank() || !slices.EqualFunc(s.Dims(), in.Dims(), Agree)) {
+			return unknown
+		}
+		s = Merge(s, in)
+	}
+	return s
+}
 
 // plus adds sizes, of which each may be unknown.
 func plus(a, b int64) int64 {

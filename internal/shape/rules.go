@@ -45,7 +45,7 @@ var kinds = []struct {
 		ComplexAbs Angle IsNan IsInf IsFinite ReverseV2 Reverse ReverseSequence Cumsum Cumprod CumulativeLogsumexp Roll ZerosLike OnesLike
 		AsString StringLower StringUpper StringStrip StringLength StringToNumber StringToHashBucketFast StringToHashBucketStrong
 		StringToHashBucket StaticRegexReplace StaticRegexFullMatch RegexReplace RegexFullMatch EncodeBase64 DecodeBase64
-		UnicodeTranscode UnicodeScript DecodeCompressed Bucketize InvertPermutation BiasAdd BiasAddV1 MatrixBandPart MatrixSetDiag
+		UnicodeTranscode UnicodeScript DecodeCompressed Bucketize InvertPermutation MatrixBandPart MatrixSetDiag
 		MatrixSetDiagV2 MatrixSetDiagV3 MatrixInverse Cholesky LRN ClipByValue TensorScatterUpdate TensorScatterAdd TensorScatterSub
 		TensorScatterMin TensorScatterMax AdjustContrastv2 AdjustHue AdjustSaturation RGBToHSV HSVToRGB FFT FFT2D FFT3D IFFT IFFT2D IFFT3D
 		Print DebugIdentityV3 FakeQuantWithMinMaxVars FakeQuantWithMinMaxArgs
@@ -59,7 +59,12 @@ var kinds = []struct {
 		StatelessRandomUniformInt StatelessRandomUniformFullInt StatelessTruncatedNormal StatelessRandomUniformV2 StatelessRandomNormalV2
 		StatelessRandomUniformIntV2 StatelessRandomUniformFullIntV2 StatelessTruncatedNormalV2 Conv3DBackpropInputV2
 		DepthwiseConv2dNativeBackpropInput Empty`},
-	{func(c *Call, _ int) tensor.Shape { return c.given(1) }, `BroadcastTo SparseToDense`},
+	{func(c *Call, _ int) tensor.Shape {
+		if s := c.given(1); c.Node.Op == "SparseToDense" || Broadcast(c.in(0), s).Equal(s) || !c.in(0).Ranked() || !s.FullyKnown() {
+			return s
+		}
+		return unknown
+	}, `BroadcastTo SparseToDense`},
 	{reduced, `Mean Sum Max Min Prod All Any EuclideanNorm ReduceJoin ArgMax ArgMin`},
 	{windowed, `Conv2D Conv3D DepthwiseConv2dNative MaxPool AvgPool MaxPool3D AvgPool3D`},
 	{func(c *Call, _ int) tensor.Shape {
@@ -97,7 +102,7 @@ var more = map[string]rule{
 		}
 		return c.in(0)
 	},
-	"EnsureShape":    func(c *Call, _ int) tensor.Shape { return Merge(c.in(0), graph.Shape(c.attr("shape").GetShape())) },
+	"EnsureShape":    func(c *Call, _ int) tensor.Shape { return Same(c.in(0), graph.Shape(c.attr("shape").GetShape())) },
 	"ReadVariableOp": func(c *Call, _ int) tensor.Shape { return c.Held(0).Shape },
 	"Shape": func(c *Call, _ int) tensor.Shape {
 		if rank := c.in(0).Rank(); rank >= 0 {
@@ -105,14 +110,8 @@ var more = map[string]rule{
 		}
 		return open(1)
 	},
-	"Select": func(c *Call, _ int) tensor.Shape { return Merge(c.in(1), c.in(2)) },
-	"AddN": func(c *Call, _ int) tensor.Shape {
-		s := unknown
-		for _, in := range c.ins(0, len(c.Node.Inputs)) {
-			s = Merge(s, in)
-		}
-		return s
-	},
+	"Select": func(c *Call, _ int) tensor.Shape { return Same(c.in(1), c.in(2)) },
+	"AddN":   func(c *Call, _ int) tensor.Shape { return Same(c.ins(0, len(c.Node.Inputs))...) },
 	"StringJoin": func(c *Call, _ int) tensor.Shape {
 		return Broadcast(slices.DeleteFunc(c.ins(0, len(c.Node.Inputs)), func(s tensor.Shape) bool { return s.Rank() == 0 })...)
 	},
@@ -143,8 +142,16 @@ var more = map[string]rule{
 		}
 		return Join(batch, axesOf(s, 1, 4))
 	},
-	"Pack":   packed,
-	"Unpack": func(c *Call, _ int) tensor.Shape { return Reduce(c.in(0), []int64{c.attr("axis").GetI()}, false) },
+	"BiasAdd":   biased,
+	"BiasAddV1": biased,
+	"Pack":      packed,
+	"Unpack": func(c *Call, _ int) tensor.Shape {
+		x, axis := c.in(0), c.attr("axis").GetI()
+		if at, ok := Place(axis, x.Rank()); ok && !Agree(x.Dim(at), c.attr("num").GetI()) {
+			return unknown
+		}
+		return Reduce(x, []int64{axis}, false)
+	},
 	"Split":  func(c *Call, _ int) tensor.Shape { return c.split(c.in(1), c.ints(0), nil, 0) },
 	"SplitV": func(c *Call, out int) tensor.Shape { return c.split(c.in(0), c.ints(2), c.some(1), out) },
 	"ExpandDims": func(c *Call, _ int) tensor.Shape {
@@ -194,7 +201,11 @@ var more = map[string]rule{
 	"Where": func(c *Call, _ int) tensor.Shape { return tensor.MakeShape(tensor.Unknown, int64(c.in(0).Rank())) },
 	"TopKV2": func(c *Call, _ int) tensor.Shape {
 		k, ok := c.one(1)
-		if x := c.in(0); ok && x.Rank() > 0 {
+		x := c.in(0)
+		if ok && x.Rank() > 0 && x.Dim(-1) != tensor.Unknown && k > x.Dim(-1) {
+			return unknown
+		}
+		if ok && x.Rank() > 0 {
 			return With(x, x.Rank()-1, k)
 		}
 		return open(c.in(0).Rank())
@@ -261,12 +272,20 @@ func joined(in []tensor.Shape, axis []int64) tensor.Shape {
 	return unknown
 }
 
-func packed(c *Call, _ int) tensor.Shape {
-	s := c.in(0)
-	for _, in := range c.ins(1, len(c.Node.Inputs)) {
-		s = Merge(s, in)
+// biased is the rule of adding a number to each channel.
+func biased(c *Call, _ int) tensor.Shape {
+	x, bias, channels := c.in(0), c.in(1), -1
+	if c.Node.AttrString("data_format") == "NCHW" {
+		channels = 1
 	}
-	return Insert(s, c.attr("axis").GetI(), int64(len(c.Node.Inputs)))
+	if place, ok := Place(int64(channels), x.Rank()); ok && bias.Rank() == 1 && !Agree(x.Dim(place), bias.Dim(0)) {
+		return unknown
+	}
+	return x
+}
+
+func packed(c *Call, _ int) tensor.Shape {
+	return Insert(Same(c.ins(0, len(c.Node.Inputs))...), c.attr("axis").GetI(), int64(len(c.Node.Inputs)))
 }
 
 func reduced(c *Call, _ int) tensor.Shape {

@@ -47,17 +47,7 @@ func (r *recorded) call(t *testing.T) *Call {
 // may be another, and none be known that TensorFlow leaves open.
 func TestRulesAreTensorFlows(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open("testdata/ops.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
+	lines := linesOf(t, "testdata/ops.jsonl.gz")
 	cases, agree, without, missed := 0, 0, 0, map[string]int{}
 	for lines.Scan() {
 		var r recorded
@@ -92,6 +82,55 @@ func TestRulesAreTensorFlows(t *testing.T) {
 	if cases < 6000 || total > agree/20 || without > agree/10 {
 		t.Errorf("%d operations; of %d shapes TensorFlow knows more, and %d have no rule, beside %d that are its own", cases, total, without, agree)
 	}
+}
+
+// TestRefused compares what is refused with what TensorFlow refused to run
+// (testdata/make_refused.py).
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	lines := linesOf(t, "testdata/refused.jsonl.gz")
+	ran, refused := 0, 0
+	for lines.Scan() {
+		var r struct {
+			recorded
+			Ran bool
+		}
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		c := r.call(t)
+		if got := c.refused(); got == r.Ran {
+			t.Errorf("%s: refused %v, but TensorFlow ran it: %v (%v)", c.operands(), got, r.Ran, c.Node.Def.GetAttr())
+		}
+		if r.Ran {
+			ran++
+		} else {
+			refused++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if ran < 1000 || refused < 1000 {
+		t.Errorf("%d operations that ran, and %d that were refused", ran, refused)
+	}
+}
+
+// linesOf reads a compressed file line by line.
+func linesOf(t *testing.T, name string) *bufio.Scanner {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	return lines
 }
 
 // vaguer reports whether all that a shape says is true of another.

@@ -50,6 +50,9 @@ func (c *Call) spans() []span {
 		from, to := mask("begin_mask", i), mask("end_mask", i)
 		switch {
 		case s.gone && known:
+			if d := in[0]; d != tensor.Unknown && (begin[i] >= d || begin[i] < -d) {
+				return nil
+			}
 			s.from, s.count = begin[i], 1
 		case s.gone:
 		case known:
@@ -84,6 +87,11 @@ func sliced(c *Call, _ int) tensor.Shape {
 	if !x.Ranked() {
 		x = open(max(len(size), c.listed(2), c.listed(1)))
 	}
+	for i, d := range x.Dims() {
+		if i < len(begin) && i < len(size) && d != tensor.Unknown && begin[i] != Missing && size[i] != Missing && begin[i]+max(size[i], 0) > d {
+			return unknown
+		}
+	}
 	return eachAxis(x, max(len(size), 0), func(i int, d int64) int64 {
 		switch {
 		case size[i] != -1:
@@ -112,6 +120,9 @@ func (c *Call) split(x tensor.Shape, axis, lengths []int64, out int) tensor.Shap
 	if out >= len(lengths) {
 		return With(x, at, tensor.Unknown)
 	}
+	if sum := total(lengths); x.Dim(at) != tensor.Unknown && sum != tensor.Unknown && (sum > x.Dim(at) || sum < x.Dim(at) && !slices.Contains(lengths, -1)) {
+		return unknown
+	}
 	d := lengths[out]
 	if d == -1 && !slices.Contains(lengths, Missing) { // the rest of the axis
 		d = x.Dim(at)
@@ -122,6 +133,18 @@ func (c *Call) split(x tensor.Shape, axis, lengths []int64, out int) tensor.Shap
 		}
 	}
 	return With(x, at, d)
+}
+
+// total adds the lengths that are given; [tensor.Unknown] where one is missing.
+func total(lengths []int64) int64 {
+	sum := int64(0)
+	for _, n := range lengths {
+		if n == Missing || n > maxElements {
+			return tensor.Unknown
+		}
+		sum += max(n, 0)
+	}
+	return sum
 }
 
 // gathered is the rule of GatherV2. The result has the table's axes before the given one, then the
@@ -144,6 +167,9 @@ func gathered(c *Call, _ int) tensor.Shape {
 		if table.Ranked() && at.Ranked() && batch >= 0 {
 			return open(table.Rank() - 1 + at.Rank() - int(min(batch, MaxRank)))
 		}
+		return unknown
+	}
+	if !slices.EqualFunc(axesOf(table, 0, int(batch)).Dims(), axesOf(at, 0, int(batch)).Dims(), Agree) {
 		return unknown
 	}
 	return Join(axesOf(table, 0, place), axesOf(at, int(batch), at.Rank()), axesOf(table, place+1, table.Rank()))

@@ -47,8 +47,14 @@ func windowed(c *Call, _ int) tensor.Shape {
 		default:
 			dims[i] = tensor.Unknown
 		}
+		if dims[i] == TooFew {
+			return unknown
+		}
 	}
 	if !pooling {
+		if from := filter.Dim(-2); filter.Rank() == rank && from != tensor.Unknown && !divides(from, dims[channels]) {
+			return unknown
+		}
 		dims[channels] = tensor.Unknown
 		if filter.Rank() == rank {
 			dims[channels] = filter.Dim(-1)
@@ -74,6 +80,17 @@ func (c *Call) resized(size []int64) tensor.Shape {
 
 func padded(c *Call, _ int) tensor.Shape {
 	pads := c.some(1)
+	if x := c.in(0); c.Node.Op == "MirrorPad" && len(pads) == 2*x.Rank() {
+		edge := int64(0) // of which each is there once in a mirror
+		if c.Node.AttrString("mode") == "REFLECT" {
+			edge = 1
+		}
+		for i, p := range pads {
+			if d := x.Dim(i / 2); d != tensor.Unknown && p > d-edge {
+				return unknown
+			}
+		}
+	}
 	return eachAxis(c.in(0), len(pads)/2, func(i int, d int64) int64 { return plus(plus(d, pads[2*i]), pads[2*i+1]) })
 }
 
@@ -85,7 +102,13 @@ func blocks(c *Call, _ int) tensor.Shape {
 			return open(4)
 		}
 		if c.Node.Op == "SpaceToDepth" {
+			if !divides(b, x.Dim(1)) || !divides(b, x.Dim(2)) {
+				return unknown
+			}
 			return tensor.MakeShape(x.Dim(0), part(x.Dim(1), b), part(x.Dim(2), b), times(x.Dim(3), b*b))
+		}
+		if !divides(b*b, x.Dim(3)) {
+			return unknown
 		}
 		return tensor.MakeShape(x.Dim(0), times(x.Dim(1), b), times(x.Dim(2), b), part(x.Dim(3), b*b))
 	}
@@ -95,18 +118,27 @@ func blocks(c *Call, _ int) tensor.Shape {
 	}
 	dims := x.Dims()
 	for i, b := range sizes {
-		if c.Node.Op == "SpaceToBatchND" {
-			dims[i+1] = part(plus(plus(dims[i+1], around[2*i]), around[2*i+1]), b)
-			dims[0] = times(dims[0], b)
+		var fits bool
+		if d := &dims[i+1]; c.Node.Op == "SpaceToBatchND" {
+			*d = plus(plus(*d, around[2*i]), around[2*i+1])
+			fits = divides(b, *d)
+			*d, dims[0] = part(*d, b), times(dims[0], b)
 		} else {
-			if dims[i+1] = times(dims[i+1], b); dims[i+1] != tensor.Unknown {
-				dims[i+1] -= around[2*i] + around[2*i+1]
+			if *d = times(*d, b); *d != tensor.Unknown {
+				*d -= around[2*i] + around[2*i+1]
 			}
+			fits = *d >= tensor.Unknown && divides(b, dims[0])
 			dims[0] = part(dims[0], b)
+		}
+		if !fits {
+			return unknown
 		}
 	}
 	return tensor.MakeShape(dims...)
 }
+
+// divides reports whether a size may be divided into equal parts.
+func divides(by, n int64) bool { return n == tensor.Unknown || by > 0 && n%by == 0 }
 
 // eachAxis applies f to each size of a shape that has n axes; it is unknown for other shapes.
 func eachAxis(s tensor.Shape, n int, f func(i int, d int64) int64) tensor.Shape {

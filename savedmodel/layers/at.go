@@ -3,6 +3,7 @@ package layers
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
@@ -49,17 +50,30 @@ func (t *Table) GivesAt(inputs map[string]tensor.Shape) []tensor.Shape {
 	return shapes
 }
 
+// RefusedAt names the first layer of a model in one of Keras' own files that does not take what it
+// would get from inputs of the given shapes, and what that is: "add: Add of (3, 5, 4) and (3, 7,
+// 4)"; "" where none is known.
+func (t *Table) RefusedAt(inputs map[string]tensor.Shape) string {
+	k := &keras2{}
+	t.runFor(k, inputs)
+	return k.refused
+}
+
 // run computes the rows with sizes put in, and the shapes of all tensors between layers.
 func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
+	return t.runFor(&keras2{}, inputs)
+}
+
+// runFor is [Table.run] for the counts of k, which notes what is refused.
+func (t *Table) runFor(k *keras2, inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
 	var frame *shape.Frame
 	if t.body != nil {
 		frame = t.body.Frame(inputs)
 	}
 	env := map[tensorKey]tensor.Shape{}
 	byLayer := map[*Layer]*At{}
-	built := 0 // see [keras2.built]
 	for _, st := range t.steps {
-		now := st.run(inputs, env, &built, func(i int) tensor.Shape {
+		now := st.run(inputs, env, k, func(i int) tensor.Shape {
 			if frame == nil || i >= len(st.tensors) {
 				return tensor.UnknownShape()
 			}
@@ -89,7 +103,7 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 // run computes the shapes of the outputs from those of the inputs in env, and puts them there. A
 // size that is open in the table is that of fromGraph, which has the shape of output i in the
 // graph, or else that of the class's rule.
-func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, built *int, fromGraph func(i int) tensor.Shape) []tensor.Shape {
+func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, k *keras2, fromGraph func(i int) tensor.Shape) []tensor.Shape {
 	now := slices.Clone(s.shapes)
 	switch {
 	case s.input != "":
@@ -103,7 +117,7 @@ func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shap
 			}
 		}
 	default:
-		s.compute(now, env, built, fromGraph)
+		s.compute(now, env, k, fromGraph)
 	}
 	for i, key := range s.out {
 		if i < len(s.shapes) {
@@ -114,23 +128,30 @@ func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shap
 }
 
 // compute fills in the open sizes of now.
-func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, built *int, fromGraph func(i int) tensor.Shape) {
+func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, k *keras2, fromGraph func(i int) tensor.Shape) {
 	known := true
 	for i := range now {
 		now[i] = shape.Merge(now[i], fromGraph(i))
 		known = known && now[i].FullyKnown()
 	}
-	if known || s.layer != nil && s.layer.Class == s.class && slices.Contains(s.layer.Guessed, "class") {
-		return // the rule of a guessed class would be a guess, too
-	}
 	in := make([]tensor.Shape, len(s.in))
-	for k, key := range s.in {
-		in[k] = env[key]
+	for i, key := range s.in {
+		in[i] = env[key]
+	}
+	guessed := s.layer != nil && s.layer.Class == s.class && slices.Contains(s.layer.Guessed, "class")
+	if known || guessed { // the rule of a guessed class would be a guess, too
+		if s.layer != nil && !guessed {
+			k.refuse(s.layer.Name, s.class, s.config.Real(), in)
+		}
+		return
 	}
 	out, ok := rules.Shapes(s.class, s.config.Real(), in)
+	if !ok && s.layer != nil {
+		k.refuse(s.layer.Name, s.class, s.config.Real(), in)
+	}
 	printed, _ := rules.Shapes(s.class, s.config, in)
 	if !ok && s.eval != nil {
-		out, ok = s.eval(in, built)
+		out, ok = s.eval(in, k)
 	}
 	if s.class == "TimeDistributed" && !ok && len(now) == 1 && now[0].Rank() > 1 && len(in) > 0 && in[0].Rank() > 1 {
 		// what is applied to each step may be a model: it keeps the batch and the steps
@@ -144,6 +165,18 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, built
 			}
 			now[i] = shape.Merge(now[i], out[i])
 		}
+	}
+}
+
+// refuse notes the first layer whose rule has a shape for tensors of these ranks, and none for
+// these sizes.
+func (k *keras2) refuse(name, class string, c rules.Config, in []tensor.Shape) {
+	if k.refused == "" && rules.Refused(class, c, in) {
+		given := make([]string, len(in))
+		for i, s := range in {
+			given[i] = s.String()
+		}
+		k.refused = shownName(name) + ": " + class + " of " + strings.Join(given, " and ")
 	}
 }
 

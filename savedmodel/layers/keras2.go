@@ -31,6 +31,8 @@ type keras2 struct {
 	// built counts the layers of nested models, for a model's own rows and for each of its calls,
 	// recursively. The count bounds the blow-up in hostile files.
 	built int
+	// refused is the first layer, of a model that sizes were put in, that does not take these.
+	refused string
 }
 
 // tableSignature returns the signature whose function shows the layers: serving_default, else the

@@ -350,6 +350,7 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		out = n.normalized(l, out)
 		return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 	}
+	n.k.refuse(l.Name, n.ruleClass(l), n.callConfig(l, i), in)
 	if out, ok := n.timeDistributed(l, in, depth); ok {
 		return OutputShape{Shapes: n.told(l, out, i)}
 	}
@@ -701,8 +702,8 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 		}
 		if cfg := n.configs[l.Name]; cfg != nil {
 			if m, name := cfg.Model(), l.Name; m != nil {
-				st.eval = func(in []tensor.Shape, built *int) ([]tensor.Shape, bool) {
-					return n.outputAt(name, m, in, built)
+				st.eval = func(in []tensor.Shape, asked *keras2) ([]tensor.Shape, bool) {
+					return n.outputAt(name, m, in, asked)
 				}
 			}
 		}
@@ -711,15 +712,15 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 }
 
 // outputAt computes the results of a nested model once the table is built, by any number of
-// goroutines: it changes nothing, since building the table has decoded what it looks at. built is
-// the count of the one who asks, as [keras2.built] is that of the table.
-func (n *network) outputAt(name string, m *ModelConfig, in []tensor.Shape, built *int) ([]tensor.Shape, bool) {
+// goroutines: it changes nothing, since building the table has decoded what it looks at. asked has
+// the counts of the one who asks, as n.k those of the table.
+func (n *network) outputAt(name string, m *ModelConfig, in []tensor.Shape, asked *keras2) ([]tensor.Shape, bool) {
 	if n.k.built > maxBuilt {
 		return nil, false
 	}
 	k, c := *n.k, *n
-	k.built, c.k = *built, &k
+	k.built, k.refused, c.k = asked.built, asked.refused, &k
 	out, ok := c.modelOutput(name, m, in, 0)
-	*built = k.built
+	asked.built, asked.refused = k.built, k.refused
 	return out, ok
 }

@@ -281,7 +281,7 @@ type step struct {
 	tensors []string
 	dtypes  []tensor.DType // of out
 	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
-	eval func(in []tensor.Shape, built *int) ([]tensor.Shape, bool)
+	eval func(in []tensor.Shape, k *keras2) ([]tensor.Shape, bool)
 	// inner says that the steps before have computed the outputs.
 	inner bool
 }

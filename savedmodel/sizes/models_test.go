@@ -129,7 +129,7 @@ func rowsAt(dir string, inputs map[string][]int64) ([]layers.At, error) {
 		if err != nil {
 			return nil, err
 		}
-		return table.At(shapes), nil
+		return table.At(shapes), RefusedTable(table, shapes) // which the model ran on
 	}
 	m, err := savedmodel.Open(filepath.Join(dir, "model"))
 	if err != nil {
@@ -145,11 +145,12 @@ func rowsAt(dir string, inputs map[string][]int64) ([]layers.At, error) {
 	if given == nil {
 		return nil, nil
 	}
-	shapes, err := Of(mg, sig, table).Put(Sizes{Inputs: given})
+	of := Of(mg, sig, table)
+	shapes, err := of.Put(Sizes{Inputs: given})
 	if err != nil {
 		return nil, err
 	}
-	return table.At(shapes), nil
+	return table.At(shapes), of.Refused(shapes)
 }
 
 // renamed gives inputs the names that a signature has for them: those of the model, or any where

@@ -2,8 +2,31 @@ package sizes
 
 import (
 	"github.com/tfrun/tfrun/internal/shape"
+	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
+
+// Refused returns a *[SizeError] that names the operation that TensorFlow refuses to run, and what
+// it would take, where the inputs have the given shapes, see [Signature.Put]; nil where none is
+// known.
+func (s *Signature) Refused(inputs map[string]tensor.Shape) error {
+	b, err := s.body()
+	if err != nil || b == nil || b.Function == nil {
+		return err
+	}
+	if r := b.Frame(inputs).Refused(); r != nil {
+		return &SizeError{Signature: s.sig.Name, Msg: "these sizes do not fit each other: " + r.Node.Name + ", " + r.Why, Have: s.Axes()}
+	}
+	return nil
+}
+
+// RefusedTable is [Signature.Refused] for a model in one of Keras' own files.
+func RefusedTable(t *layers.Table, inputs map[string]tensor.Shape) error {
+	if why := t.RefusedAt(inputs); why != "" {
+		return &SizeError{Msg: "these sizes do not fit each other: " + why, Have: TableAxes(t)}
+	}
+	return nil
+}
 
 // Outputs returns the shapes of the outputs for inputs of the given shapes, see [Signature.Put]. A
 // size that is open in the signature is that of the layer that makes the output, or follows from

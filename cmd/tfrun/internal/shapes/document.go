@@ -335,8 +335,12 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 	if err != nil {
 		return err
 	}
-	inputs, err := sizes.Of(mg, main, table).Put(*sel.At)
+	of := sizes.Of(mg, main, table)
+	inputs, err := of.Put(*sel.At)
 	if err != nil {
+		return err
+	}
+	if err := of.Refused(inputs); err != nil {
 		return err
 	}
 	g.At = &At{Signature: main.Name, Inputs: inputs, Exact: true}

@@ -29,6 +29,9 @@ func DescribeFile(m *kerasfile.Model, sel Selection) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sizes.RefusedTable(table, inputs); err != nil {
+		return nil, err
+	}
 	g.At = &At{Inputs: inputs, Exact: true}
 	for name, t := range g.Inputs {
 		t.setShape(inputs[name])

@@ -59,12 +59,31 @@ func dotShapes(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 		if !ok || axis < 1 {
 			return nil, false
 		}
+		if first, ok := shape.Place(axes[0], in[0].Rank()); !ok || !shape.Agree(in[0].Dim(first), s.Dim(axis)) || !shape.Agree(in[0].Dim(0), s.Dim(0)) {
+			return nil, false
+		}
 		all = shape.Join(all, shape.Reduce(s, []int64{0, int64(axis)}, false))
 	}
 	if all.Rank() == 1 {
 		all = shape.Insert(all, -1, 1)
 	}
 	return single(all)
+}
+
+// withStates returns what a recurrent layer takes, with the batch of its states where Keras 3
+// stretches that to theirs; it is unknown where their batches differ.
+func withStates(c Config, in []tensor.Shape) tensor.Shape {
+	x := in[0]
+	for _, state := range in[1:] {
+		switch batch := state.Dim(0); {
+		case x.Rank() < 1 || shape.Agree(batch, x.Dim(0)) || c.v3() && batch == 1:
+		case c.v3() && x.Dim(0) == 1:
+			x = shape.With(x, 0, batch)
+		default:
+			return tensor.UnknownShape()
+		}
+	}
+	return x
 }
 
 // rnnShapes is the rule of recurrent layers: the sequence or its last step, then the states.
@@ -139,6 +158,11 @@ func headShapes(class string, c Config, in []tensor.Shape) ([]tensor.Shape, bool
 	if query.Rank() < 2 {
 		return nil, false
 	}
+	for _, s := range in[1:min(3, len(in))] { // the keys and the values
+		if s.Rank() == 3 && query.Rank() == 3 && (!shape.Agree(s.Dim(0), query.Dim(0)) || !shape.Agree(s.Dim(1), in[1].Dim(1))) {
+			return nil, false
+		}
+	}
 	out := query.Dims()
 	if c.Has("output_shape") {
 		wide := c.Nums("output_shape")
@@ -183,9 +207,13 @@ func attentionShapes(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 		return nil, false
 	}
 	q, v := in[0], in[1]
-	out := []tensor.Shape{tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(2))}
+	batch := shape.Broadcast(tensor.MakeShape(q.Dim(0)), tensor.MakeShape(v.Dim(0)))
+	if k := in[min(2, len(in)-1)]; !batch.Ranked() || k.Rank() == 3 && (!shape.Agree(k.Dim(1), v.Dim(1)) || !shape.Agree(k.Dim(2), q.Dim(2))) {
+		return nil, false
+	}
+	out := []tensor.Shape{tensor.MakeShape(batch.Dim(0), q.Dim(1), v.Dim(2))}
 	if c.argFlag("return_attention_scores") {
-		out = append(out, tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(1)))
+		out = append(out, tensor.MakeShape(batch.Dim(0), q.Dim(1), v.Dim(1)))
 	}
 	return out, true
 }

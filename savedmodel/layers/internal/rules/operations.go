@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -98,7 +99,7 @@ func stackOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if !ok {
 		return nil, false
 	}
-	return single(shape.Insert(shape.Broadcast(in...), axis, int64(len(in))))
+	return single(shape.Insert(shape.Same(in...), axis, int64(len(in))))
 }
 
 func expandOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
@@ -220,7 +221,11 @@ func sliceOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 		case k == nil:
 			out = append(out, 1)
 		default:
-			if _, isNumber := k.(float64); !isNumber || len(dims) == 0 {
+			at, isNumber := k.(float64)
+			if !isNumber || len(dims) == 0 {
+				return nil, false
+			}
+			if _, ok := shape.Place(int64(at), int(min(dims[0], math.MaxInt32))); !ok && dims[0] != tensor.Unknown {
 				return nil, false
 			}
 			dims = dims[1:]

@@ -15,6 +15,22 @@ func Shapes(class string, c Config, in []tensor.Shape) (out []tensor.Shape, ok b
 	return shapes(class, c, in, 0)
 }
 
+// Refused reports whether a layer does not take tensors of these sizes: its rule has a shape for
+// tensors of these ranks.
+func Refused(class string, c Config, in []tensor.Shape) bool {
+	if _, ok := Shapes(class, c, in); ok {
+		return false
+	}
+	open := make([]tensor.Shape, len(in))
+	for i, s := range in {
+		if open[i] = s; s.Ranked() {
+			open[i] = tensor.MakeShape(slices.Repeat([]int64{tensor.Unknown}, s.Rank())...)
+		}
+	}
+	_, ok := Shapes(class, c, open)
+	return ok
+}
+
 // shapes is Shapes for a layer within others.
 func shapes(class string, c Config, in []tensor.Shape, depth int) (out []tensor.Shape, ok bool) {
 	if c == nil || depth > MaxNesting || len(in) == 0 {
@@ -41,7 +57,7 @@ func shapes(class string, c Config, in []tensor.Shape, depth int) (out []tensor.
 	case "TimeDistributed":
 		return timeDistributedShapes(c, in, depth)
 	case "LSTM", "GRU", "SimpleRNN", "RNN":
-		return rnnShapes(class, c, x)
+		return rnnShapes(class, c, withStates(c, in))
 	}
 	return moreShapes(class, c, in, depth)
 }
@@ -80,15 +96,15 @@ var ShapeRules = func() map[string]shapeRule {
 		rules[class] = same
 	}
 	for rank, suffix := range map[int]string{1: "1D", 2: "2D", 3: "3D"} {
-		rules["Conv"+suffix] = convRule(rank, "filters")
+		rules["Conv"+suffix] = plainConvRule(rank)
 		if rank < 3 {
 			rules["LocallyConnected"+suffix] = convRule(rank, "filters")
 		}
 		rules["Conv"+suffix+"Transpose"] = deconvRule(rank)
 		rules["MaxPooling"+suffix] = poolRule(rank)
 		rules["AveragePooling"+suffix] = poolRule(rank)
-		rules["ZeroPadding"+suffix] = padRule(rank, "padding", 1)
-		rules["Cropping"+suffix] = padRule(rank, "cropping", -1)
+		rules["ZeroPadding"+suffix] = padRule(rank)
+		rules["Cropping"+suffix] = cropRule(rank)
 		rules["UpSampling"+suffix] = upRule(rank)
 		rules["AdaptiveAveragePooling"+suffix] = adaptiveRule(rank)
 		rules["AdaptiveMaxPooling"+suffix] = adaptiveRule(rank)

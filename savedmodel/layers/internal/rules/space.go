@@ -24,7 +24,9 @@ func spatial(c Config, x tensor.Shape, n int, f func(axis int, d int64) int64) [
 	dims := x.Dims()
 	for i := range n {
 		if d := dims[space+i]; d != tensor.Unknown {
-			dims[space+i] = f(i, d)
+			if dims[space+i] = f(i, d); dims[space+i] < 0 {
+				return nil // there are too few places
+			}
 		}
 	}
 	return dims
@@ -61,6 +63,19 @@ func convRule(rank int, channels string) shapeRule {
 		}
 		dims[ch] = filters
 		return tensor.MakeShape(dims...)
+	}
+}
+
+// plainConvRule is [convRule] for convolutions that Keras 3 refuses where there is no place for one
+// window.
+func plainConvRule(rank int) shapeRule {
+	rule := convRule(rank, "filters")
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		s := rule(c, x)
+		if c.v3() && slices.Contains(s.Dims(), 0) && !slices.Contains(x.Dims(), 0) {
+			return tensor.Shape{}
+		}
+		return s
 	}
 }
 
@@ -116,14 +131,32 @@ func poolRule(rank int) shapeRule {
 	}
 }
 
-// padRule adds, or with sign -1 takes away, what stands before and after each axis.
-func padRule(rank int, key string, sign int64) shapeRule {
+// padRule adds what stands before and after each axis.
+func padRule(rank int) shapeRule {
+	return marginRule(rank, "padding", func(_ Config, d, margin int64) int64 { return d + margin })
+}
+
+// cropRule takes it away. Nothing may be left of an axis in three of Keras 2 alone.
+func cropRule(rank int) shapeRule {
+	return marginRule(rank, "cropping", func(c Config, d, margin int64) int64 {
+		switch {
+		case margin < d:
+			return d - margin
+		case rank == 3 && !c.v3():
+			return 0
+		}
+		return shape.TooFew
+	})
+}
+
+// marginRule applies f to each axis, and what stands before and after it together.
+func marginRule(rank int, key string, f func(c Config, d, margin int64) int64) shapeRule {
 	return func(c Config, x tensor.Shape) tensor.Shape {
 		pairs := c.Pairs(key, rank)
 		if pairs == nil {
 			return tensor.Shape{}
 		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return d + sign*(pairs[i][0]+pairs[i][1]) })
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return f(c, d, pairs[i][0]+pairs[i][1]) })
 		if dims == nil {
 			return tensor.Shape{}
 		}
