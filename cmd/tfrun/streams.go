@@ -31,7 +31,7 @@ func newProcess(args []string) *process {
 func (p *process) takeStreams() {
 	if out, errs, ok := ownStreams(); ok {
 		p.std.out, p.std.err = out, errs
-		p.said = &lastwords.Filter{To: errs}
+		p.said = &lastwords.Filter{To: errs, Log: verbose(p.args)}
 		p.give = divert(p.said, verbose(p.args))
 	}
 }

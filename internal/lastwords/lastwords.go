@@ -28,10 +28,15 @@ var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{
 // preface is the line that Abseil writes once, before its first line.
 const preface = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
 
+// libraryLine matches a line of the log of RE2, which has one of its own. It is about a regular
+// expression that an operation returns as its error, too.
+var libraryLine = regexp.MustCompile(`^external/\S*re2\S*\.(cc|h):\d+: `)
+
 // Filter passes on the lines that a process prints, up to the first fatal one, but for Abseil's
-// preface. The fatal one and those after it are kept, for [Filter.Words].
+// preface and RE2's log. The fatal one and those after it are kept, for [Filter.Words].
 type Filter struct {
-	To io.Writer
+	To  io.Writer
+	Log bool // RE2's log is passed on, too
 
 	mu    sync.Mutex
 	line  []byte   // beginning of a line
@@ -63,7 +68,7 @@ func (l *Filter) Write(b []byte) (int, error) {
 func (l *Filter) pass() {
 	line := strings.TrimRight(string(l.line), "\r")
 	l.line = l.line[:0]
-	if line == preface {
+	if line == preface || !l.Log && libraryLine.MatchString(line) {
 		return // it is about the library's log, not about the model
 	}
 	if l.fatal == nil && !fatalLine.MatchString(line) {

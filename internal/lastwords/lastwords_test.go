@@ -38,3 +38,22 @@ func TestLastWords(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterLeavesOutRE2 holds that what RE2 logs of an expression is left out, and what others
+// print is not.
+func TestFilterLeavesOutRE2(t *testing.T) {
+	t.Parallel()
+	const re2 = "external/com_googlesource_code_re2/re2/re2.cc:232: Error parsing '"
+	for _, c := range []struct{ printed, want string }{
+		{"a\n" + re2 + "(': missing ): (\nb\n", "a\nb\n"},
+		{"external/model.cc:1: mine\n", "external/model.cc:1: mine\n"},
+		{" " + re2 + "\n", " " + re2 + "\n"},
+	} {
+		var quiet, all strings.Builder
+		_, _ = (&Filter{To: &quiet}).Write([]byte(c.printed))
+		_, _ = (&Filter{To: &all, Log: true}).Write([]byte(c.printed))
+		if quiet.String() != c.want || all.String() != c.printed {
+			t.Errorf("%q: %q and with the log %q, want %q", c.printed, quiet.String(), all.String(), c.want)
+		}
+	}
+}
