@@ -20,6 +20,7 @@ import (
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 // layersModel is a model as Keras saves it while it is made: one function whose nodes stand in the
@@ -655,17 +656,42 @@ func layersOf(kind, calls, objects, between string, n int) []byte {
 	return data
 }
 
-// kerasWalk is what `tfrun shapes` does with a model, but for drawings, which have bounds of their
-// own (mostDrawn and mostBends of package shapes).
+// kerasWalk is what `tfrun shapes` does with a model: with sizes put in, compared with what that
+// gives, where each layer differs, and in every format but drawings, which have bounds of their own
+// (mostDrawn and mostBends of package shapes), see [drawn].
 func kerasWalk(m *savedmodel.Model) {
-	d, err := shapes.Describe(m, shapes.Selection{Expand: true})
+	all := shapes.Selection{Expand: true}
+	d, err := shapes.Describe(m, all)
 	if err != nil {
 		return
 	}
-	for _, name := range shapes.FormatNames() {
-		if format, _ := shapes.FormatNamed(name); name != "svg" && name != "html" {
-			_ = format.Write(io.Discard, d, shapes.Look{Explain: true})
+	all.At = &sizes.Sizes{Axes: map[string]int64{}}
+	for _, g := range d.MetaGraphs {
+		for _, a := range g.Axes {
+			all.At.Axes[a.Name] = 3
 		}
+	}
+	docs := []*shapes.Document{d}
+	if sized, err := shapes.Describe(m, all); err == nil {
+		docs = append(docs, sized)
+		for _, c := range []*shapes.Difference{shapes.Compare(d, sized), shapes.Compare(d, d)} {
+			_ = c.WriteText(io.Discard, shapes.Look{})
+			_ = c.WriteJSON(io.Discard)
+		}
+	}
+	for _, d := range docs {
+		for _, name := range shapes.FormatNames() {
+			if format, _ := shapes.FormatNamed(name); name != "svg" && name != "html" {
+				_ = format.Write(io.Discard, d, shapes.Look{Explain: true})
+			}
+		}
+	}
+}
+
+// drawn is what `tfrun shapes --format html` does with a model. It has a drawing inside.
+func drawn(m *savedmodel.Model) {
+	if d, err := shapes.Describe(m, shapes.Selection{Expand: true}); err == nil {
+		_ = d.WriteHTML(io.Discard, shapes.Look{})
 	}
 }
 
@@ -724,6 +750,9 @@ func growth(t *testing.T, make func(n int) []byte, walk func(*savedmodel.Model))
 			if took > hostileWalk {
 				t.Errorf("%v, want %v at most", took, hostileWalk)
 			}
+		}
+		if took, bytes := cost(t, data, drawn); took > hostileWalk {
+			t.Errorf("a page of %d parts: %v and %d MB, want %v at most", n, took, bytes>>20, hostileWalk)
 		}
 	}
 }

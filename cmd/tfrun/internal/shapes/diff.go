@@ -311,20 +311,30 @@ func inOrderOf(a, b []*Layer) []*Layer {
 
 // gapPairs matches rows without an equal name on the other side by their class.
 func gapPairs(a, b []*Layer) []pair {
+	places := map[string][]int{} // in b, of each class
+	for i, y := range b {
+		places[orUnknown(y.Class)] = append(places[orUnknown(y.Class)], i)
+	}
 	var all []pair
+	next := 0 // in b
 	for _, x := range a {
-		i := slices.IndexFunc(b, func(y *Layer) bool { return orUnknown(x.Class) == orUnknown(y.Class) })
-		if i < 0 {
+		class := orUnknown(x.Class)
+		at := places[class]
+		for len(at) > 0 && at[0] < next {
+			at = at[1:]
+		}
+		places[class] = at
+		if len(at) == 0 {
 			all = append(all, pair{a: x})
 			continue
 		}
-		for _, y := range b[:i] {
-			all = append(all, pair{b: y})
+		for ; next < at[0]; next++ {
+			all = append(all, pair{b: b[next]})
 		}
-		all = append(all, pair{x, b[i]})
-		b = b[i+1:]
+		all = append(all, pair{x, b[next]})
+		next++
 	}
-	for _, y := range b {
+	for _, y := range b[next:] {
 		all = append(all, pair{b: y})
 	}
 	return all
@@ -332,7 +342,20 @@ func gapPairs(a, b []*Layer) []pair {
 
 // matches returns the indices of a longest common subsequence of names.
 func matches(a, b []*Layer) [][2]int {
-	same := func(i, j int) bool { return orUnknown(a[i].Name) == orUnknown(b[j].Name) }
+	numbers := map[string]int32{} // of names: a name is looked at once, and compared often
+	numbered := func(rows []*Layer) []int32 {
+		out := make([]int32, len(rows))
+		for i, l := range rows {
+			name := orUnknown(l.Name)
+			if _, ok := numbers[name]; !ok {
+				numbers[name] = int32(len(numbers)) //nolint:gosec // a model has fewer
+			}
+			out[i] = numbers[name]
+		}
+		return out
+	}
+	x, y := numbered(a), numbered(b)
+	same := func(i, j int) bool { return x[i] == y[j] }
 	var found [][2]int
 	if len(a)*len(b) > mostCompared {
 		for i := range min(len(a), len(b)) {
