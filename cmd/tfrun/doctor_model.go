@@ -453,7 +453,10 @@ func (d *modelDiagnosis) reason() string {
 // text describes the rows that were run.
 func (r *rowsDiagnosis) text() string {
 	s := rowCount(int64(r.Count))
-	if r.Longest > 1 {
+	switch {
+	case r.Longest > 1 && r.Shortest == r.Longest:
+		s += fmt.Sprintf(" of %s entries", words.Thousands(r.Longest))
+	case r.Longest > 1:
 		s += fmt.Sprintf(" of %s to %s entries", words.Thousands(r.Shortest), words.Thousands(r.Longest))
 	}
 	if len(r.Files) == 0 {

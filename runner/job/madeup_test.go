@@ -4,6 +4,7 @@ package job
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,6 +86,31 @@ func TestTooLarge(t *testing.T) {
 	} {
 		if got := tooLarge(tt.sizes); got != tt.want {
 			t.Errorf("tooLarge(%v) = %v", tt.sizes, got)
+		}
+	}
+}
+
+// TestMadeUpImages: the open last axis of an image is that of its channels, unless they come first.
+func TestMadeUpImages(t *testing.T) {
+	t.Parallel()
+	open := tensor.Unknown
+	for _, tt := range []struct {
+		shape   tensor.Shape
+		noBatch bool
+		want    []int64
+	}{
+		{shape: tensor.MakeShape(32, 64, open), want: []int64{32, 64, 3}},
+		{shape: tensor.MakeShape(open, open, open), want: []int64{16, 16, 3}},
+		{shape: tensor.MakeShape(open, open, open, open), noBatch: true, want: []int64{1, 16, 16, 3}},
+		{shape: tensor.MakeShape(open, open, 1), want: []int64{16, 16, 1}},
+		{shape: tensor.MakeShape(3, open, open), want: []int64{3, 16, 16}},
+		{shape: tensor.MakeShape(open, open), want: []int64{16, 16}},
+		{shape: tensor.MakeShape(5, open, 4, open), want: []int64{5, 16, 4, 16}},
+	} {
+		w := rowMaker{length: 16, noBatch: tt.noBatch}
+		w.dims(dataset.Component{DType: tensor.Float32, Shape: tt.shape})
+		if !slices.Equal(w.sizes, tt.want) {
+			t.Errorf("%v, no batch %v: sizes %v, want %v", tt.shape, tt.noBatch, w.sizes, tt.want)
 		}
 	}
 }

@@ -24,7 +24,11 @@ type rowMaker struct {
 	values  int
 }
 
-// dims sets sizes to those of a row's value: every open axis has size length.
+// imageChannels is the size of an image's open last axis: those of red, green and blue.
+const imageChannels = 3
+
+// dims sets sizes to those of a row's value: every open axis has size length, but for the channels
+// of an image.
 func (w *rowMaker) dims(c dataset.Component) {
 	if !c.Shape.Ranked() {
 		w.sizes, w.ids = []int64{w.length}, true
@@ -49,7 +53,13 @@ func (w *rowMaker) dims(c dataset.Component) {
 		axes--
 	}
 	w.ids = open == 1 && axes == 1
+	if last := len(w.sizes) - 1; axes == 3 && c.Shape.Dim(last) == tensor.Unknown && !channelsFirst(c.Shape.Dim(last-2)) {
+		w.sizes[last] = imageChannels
+	}
 }
+
+// channelsFirst reports whether an image's first axis is that of its channels, going by its size.
+func channelsFirst(size int64) bool { return size != tensor.Unknown && size <= 4 }
 
 // value writes nested lists of the given sizes. Lists along a ragged axis below the first have
 // unequal lengths.
