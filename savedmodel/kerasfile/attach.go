@@ -157,7 +157,7 @@ func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
 		a.byID[id] = l
 	}
 	if inner != nil {
-		a.object(inner, o, own)
+		a.object(inner, o, trainable)
 	} else if o != nil {
 		a.own(l, o, own)
 		if !l.Builtin() {
@@ -475,7 +475,7 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 		l.Variables = append(l.Variables, a.variable(v, v.Name, own))
 	}
 	for i := range inner.Layers {
-		a.listed(&inner.Layers[i], parts[i], own)
+		a.listed(&inner.Layers[i], parts[i], trainable)
 	}
 	a.sameObject(l)
 }

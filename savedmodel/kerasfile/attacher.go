@@ -85,6 +85,6 @@ func (a *attacher) doubt(name, why string) {
 	}
 }
 
-// trainableIn reports whether training may change what is within a model or a layer that itself is
+// trainableIn reports whether training may change what is within a layer that itself is
 // trainable or not. Keras 3 asks each variable alone, whatever it is in.
 func (a *attacher) trainableIn(outer bool) bool { return outer || !a.keras2 }

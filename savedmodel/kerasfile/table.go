@@ -126,12 +126,12 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		if !m.numbersObjects(config) {
 			a.maybe = m.tree.unite()
 		}
-		a.lists(config, m.tree.legacy, root.Trains())
+		a.lists(config, m.tree.legacy, true)
 		for _, v := range m.tree.top {
 			extra = append(extra, a.variable(v, v.Name, root.Trains()))
 		}
 	} else {
-		a.object(config, m.tree.root, root.Trains())
+		a.object(config, m.tree.root, true)
 		for _, l := range a.ownLayers {
 			a.rowsWithin(l)
 		}

@@ -44,6 +44,28 @@ func (f *configFile) all(l *LayerConfig, extra []*savedmodel.Variable) []*savedm
 	return found
 }
 
+// trained returns those of the variables at and below a layer that training changes. Keras 2 asks
+// the layer, and each model on the way to a variable; Keras 3 the variables alone.
+func (f *configFile) trained(l *LayerConfig) map[*savedmodel.Variable]bool {
+	found := map[*savedmodel.Variable]bool{}
+	var walk func(l *LayerConfig, depth int)
+	walk = func(l *LayerConfig, depth int) {
+		if !f.v3 && !l.Trains() {
+			return
+		}
+		for _, v := range l.Variables {
+			found[v] = found[v] || v.Trainable
+		}
+		if m := l.Model(); m != nil && depth < rules.MaxNesting {
+			for i := range m.Layers {
+				walk(&m.Layers[i], depth+1)
+			}
+		}
+	}
+	walk(l, 0)
+	return found
+}
+
 // identity returns a value that is the same for all places of one layer object in the config, and
 // another for other objects.
 func (l *LayerConfig) identity() any {

@@ -51,8 +51,12 @@ func FromConfig(root *LayerConfig, version string, extra []*savedmodel.Variable)
 			r.ConnectedTo = nil
 		}
 	}
+	trained := f.trained(root)
+	for _, v := range extra {
+		trained[v] = v.Trainable
+	}
 	for _, v := range f.all(root, extra) {
-		t.Totals.add(v, v.Trainable && root.Trains())
+		t.Totals.add(v, trained[v] && root.Trains())
 	}
 	t.explain(theInput)
 	return t

@@ -78,6 +78,20 @@ func (k *keras2) findTrainable() {
 	}
 }
 
+// trainedBy returns which variables training changes if the layer of an object alone is asked, by
+// the list that Keras keeps for it: a layer may be trained by itself in a model that is frozen.
+func (k *keras2) trainedBy(id int) func(*savedmodel.Variable) bool {
+	list := k.objs.Child(id, "trainable_variables")
+	if list < 0 {
+		return func(v *savedmodel.Variable) bool { return k.trainable[v] }
+	}
+	trained := map[*savedmodel.Variable]bool{}
+	for _, item := range k.objs.Items(list) {
+		trained[k.objs.Variables[item]] = true
+	}
+	return func(v *savedmodel.Variable) bool { return trained[v] }
+}
+
 // bookkeeping names the children of a layer that lead away from it.
 var bookkeeping = map[string]bool{
 	"keras_api": true, "signatures": true, "variables": true, "trainable_variables": true, "regularization_losses": true, "__call__": true, "optimizer": true,

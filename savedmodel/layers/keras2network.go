@@ -172,9 +172,10 @@ func (n *network) stackInput() OutputShape {
 // setWeights fills in what follows from the layer's variables.
 func (n *network) setWeights(l *Layer) {
 	if n.file != nil {
-		l.setWeights(n.file.of(n.configs[l.Name]), func(v *savedmodel.Variable) bool { return v.Trainable })
+		trained := n.file.trained(n.configs[l.Name])
+		l.setWeights(n.file.of(n.configs[l.Name]), func(v *savedmodel.Variable) bool { return trained[v] })
 	} else if id, ok := n.objects[l.Name]; ok && l.Class != "InputLayer" {
-		l.setWeights(n.k.variables(id), func(v *savedmodel.Variable) bool { return n.k.trainable[v] })
+		l.setWeights(n.k.variables(id), n.k.trainedBy(id))
 	}
 }
 

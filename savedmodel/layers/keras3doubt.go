@@ -158,6 +158,8 @@ func (k *keras3) doubtRows() {
 	k.doubtScopes()
 	if k.table.Totals.TrainableGuessed {
 		doubtFrozen(k.table.Layers)
+	} else {
+		k.doubtAround(k.table.Layers, k.table.Totals.Trainable == 0)
 	}
 }
 
@@ -207,6 +209,25 @@ func (k *keras3) doubtBetween() {
 			}
 		}
 	}
+}
+
+// doubtAround marks the counts of layers that may be frozen by a model around them alone: the file
+// has one list of what training changes, that of the whole model. In Keras 2 any model freezes what
+// is in it, in Keras 3 the whole one.
+func (k *keras3) doubtAround(rows []*Layer, within bool) {
+	for _, r := range rows {
+		if within && slices.ContainsFunc(r.Weights, Weight.mayTrain) {
+			r.guess("trainable_params", whyAround)
+		}
+		k.doubtAround(r.Layers, within || k.mg.Framework == savedmodel.Keras2)
+	}
+}
+
+// mayTrain reports whether a variable is none that training changes, though it may be by its type
+// and its name.
+func (w Weight) mayTrain() bool {
+	last := w.Name[strings.LastIndexByte(w.Name, '/')+1:]
+	return !w.Trainable && w.DType.IsFloat() && !slices.Contains([]string{"moving_mean", "moving_variance", "mean", "variance"}, last)
 }
 
 // doubtFrozen marks what is counted as trainable.

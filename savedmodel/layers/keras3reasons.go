@@ -11,6 +11,7 @@ const (
 	whyProduct    = "the layer may take one tensor once, or twice for a product of it with itself: its class does not show"
 	whyShared     = "the layer is called more than once, and which call came first does not show"
 	whyOps        = "operations that are no layers stand here: one of keras.ops may leave several in the graph, which ones belong together does not show"
+	whyAround     = "what training changes is listed for the whole model: whether the layer is frozen, or a model around it, is not in the file"
 	whyCallsIn    = "it names a call of a layer that may be in a model, too: then the calls there have the first numbers"
 	whyNamed      = "it names a layer whose own name is a guess"
 	whyNames      = "which of these names is whose is a guess"

@@ -72,6 +72,7 @@ func (k *keras3) noteUnlisted(listed []int) {
 		}
 	}
 	if len(names) > 0 {
+		k.table.Totals.Guessed = true
 		k.table.Notes = append(k.table.Notes, "the model reads "+names[0]+", which is not in the list of its variables: the totals lack layers that were first called when the model was exported")
 	}
 }

@@ -729,6 +729,27 @@ def layers_again(keras):
     return keras.Model(i, x)
 
 
+@model()
+def thawed_inside(keras):
+    """A layer that is trained by itself, in a model that is frozen, in another."""
+    L = keras.layers
+    block = keras.Sequential([keras.Input((6,)), L.Dense(6), L.Dense(4)], name="block")
+    i = keras.Input((6,))
+    outer = keras.Model(i, L.Dense(3)(block(i)), name="outer")
+    outer.trainable = False
+    block.trainable = True
+    j = keras.Input((6,))
+    return keras.Model(j, L.Dense(2)(outer(j)))
+
+
+@model()
+def thawed_whole(keras):
+    m = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6), keras.layers.Dense(4)])
+    m.trainable = False
+    m.layers[0].trainable = True
+    return m
+
+
 def shape_of(text):
     text = text.strip()
     if not re.match(r"^[\[({]", text):
