@@ -250,6 +250,10 @@ func hostileModels() []hostileCase {
 			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(1<<30, 1<<30), 5, "\x00\x00\x80\x3f"))
 			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))
 		})),
+		modelCase("a constant of 8 GB in a few bytes", saved(func() []byte {
+			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(2e9), 5, "\x00\x00\x80\x3f"))
+			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))
+		})),
 		modelCase("a constant whose dimensions overflow", saved(func() []byte {
 			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(1<<40, 1<<40, 1<<40), 4, "\x00\x00\x80\x3f"))
 			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))

@@ -64,15 +64,19 @@ func brokenNode(def *nodepb.NodeDef) string {
 // few ten thousand for everybody.
 const mostThreads = 1 << 10
 
-// crowded reports an operation that starts threads beyond [mostThreads].
+// crowded reports an operation that starts threads beyond [mostThreads], or a constant that takes
+// memory beyond [mostUnfolded].
 func (s *scanner) crowded(def *nodepb.NodeDef) []scanHuge {
+	if huge := s.unfoldedBeyond(def); huge != nil {
+		return huge
+	}
 	for _, name := range []string{"num_batch_threads", "num_threads"} {
 		n := def.GetAttr()[name].GetI()
 		if n <= 0 {
 			continue
 		}
 		if s.threads += min(n, 2*mostThreads); s.threads > mostThreads {
-			return []scanHuge{{BrokenNode, def.GetName(), fmt.Sprintf("starts %d threads (%s); operations may start %d in all", n, name, mostThreads)}}
+			return []scanHuge{{kind: BrokenNode, node: def.GetName(), detail: fmt.Sprintf("starts %d threads (%s); operations may start %d in all", n, name, mostThreads)}}
 		}
 	}
 	return nil
@@ -111,7 +115,7 @@ func dataInputs(def *nodepb.NodeDef) (n int) {
 func (s *scanner) impossible() {
 	for _, name := range s.order {
 		for _, h := range s.functions[name].huge {
-			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
+			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Op: h.op, Layer: s.layer(name, h.node), Detail: h.detail}
 			s.reachedBy(&f)
 			s.found(f)
 		}

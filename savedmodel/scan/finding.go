@@ -56,6 +56,8 @@ const (
 	EndlessCalls FindingKind = "endless-calls"
 	// HugeTensor: the graph asks for more values than a tensor can have.
 	HugeTensor FindingKind = "huge-tensor"
+	// LargeConstant: constants take far more memory than they have bytes in the file.
+	LargeConstant FindingKind = "large-constant"
 	// BrokenNode: a node contradicts itself, counts too many inputs, or enters a loop twice.
 	// TensorFlow ends the process.
 	BrokenNode FindingKind = "broken-node"

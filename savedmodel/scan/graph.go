@@ -431,7 +431,7 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 			from = append(from, op)
 		}
 		if detail := brokenMerge(from); detail != "" {
-			return []scanHuge{{BrokenNode, def.GetName(), detail}}
+			return []scanHuge{{kind: BrokenNode, node: def.GetName(), detail: detail}}
 		}
 	}
 	at, ok := sizedBy[def.GetOp()]
@@ -445,7 +445,7 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 		case n == nil:
 			return nil
 		case n.sizes != "":
-			return []scanHuge{{HugeTensor, def.GetName(), n.sizes}}
+			return []scanHuge{{kind: HugeTensor, node: def.GetName(), detail: n.sizes}}
 		case n.op != "Identity" || len(n.inputs) == 0:
 			return nil
 		}

@@ -28,6 +28,7 @@ type scanner struct {
 	reached    int               // nodes, functions and edges, counted for each label
 	traced     int               // calls that paths were traced through
 	threads    int64             // that operations start
+	unfolded   int64             // bytes that constants take beside those in the file
 
 	// The fields down to the end keep results.
 	inputNames map[string]string               // of placeholders, see inputName

@@ -10,6 +10,8 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
@@ -31,6 +33,7 @@ var sizedBy = map[string]int{
 type scanHuge struct {
 	kind         FindingKind
 	node, detail string
+	op           string // of a kind that may be allowed
 }
 
 // hugeInside returns what is huge or broken in a node of a function's body.
@@ -46,7 +49,7 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 			}
 		}
 		if detail := brokenMerge(from); detail != "" {
-			return []scanHuge{{BrokenNode, n.Name, detail}}
+			return []scanHuge{{kind: BrokenNode, node: n.Name, detail: detail}}
 		}
 	}
 	at, ok := sizedBy[n.Op]
@@ -60,7 +63,7 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 			return nil
 		case from.Op == "Const":
 			if detail := hugeShape(from.Def); detail != "" {
-				return []scanHuge{{HugeTensor, n.Name, detail}}
+				return []scanHuge{{kind: HugeTensor, node: n.Name, detail: detail}}
 			}
 			return nil
 		case from.Op != "Identity" || len(from.Inputs) == 0:
@@ -74,10 +77,10 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 // hugeAlone returns the huge tensors that a node makes by its own attributes.
 func hugeAlone(def *nodepb.NodeDef) []scanHuge {
 	if detail := hugeConst(def); detail != "" {
-		return []scanHuge{{HugeTensor, def.GetName(), detail}}
+		return []scanHuge{{kind: HugeTensor, node: def.GetName(), detail: detail}}
 	}
 	if detail := brokenNode(def); detail != "" {
-		return []scanHuge{{BrokenNode, def.GetName(), detail}}
+		return []scanHuge{{kind: BrokenNode, node: def.GetName(), detail: detail}}
 	}
 	return nil
 }
@@ -160,4 +163,42 @@ func hugeDims(dims []int64) string {
 		n = lo
 	}
 	return ""
+}
+
+// mostUnfolded bounds the bytes that the constants of a model take beside those in the file, where
+// a value may stand for many after it. TensorFlow keeps them as long as the model.
+const mostUnfolded = 1 << 30
+
+// unfoldedBytes returns how many bytes a constant takes beside those in the file.
+func unfoldedBytes(def *nodepb.NodeDef) int64 {
+	t := def.GetAttr()["value"].GetTensor()
+	if def.GetOp() != "Const" || len(t.GetTensorContent()) > 0 {
+		return 0 // all of its values stand there
+	}
+	values := int64(1)
+	for _, d := range t.GetTensorShape().GetDim() {
+		if d.GetSize() < 0 || d.GetSize() > mostValues {
+			return 0 // none can be made
+		}
+		if values *= d.GetSize(); values > mostValues {
+			return 0 // as above
+		}
+	}
+	const perText = 24 // a tstring of TensorFlow
+	size := int64(perText)
+	if d := graph.DType(t.GetDtype()); d.Size() > 0 {
+		size = int64(d.Size())
+	}
+	return max(0, values*size-int64(proto.Size(t)))
+}
+
+// unfoldedBeyond reports a constant that, with those before it, unfolds to more than
+// [mostUnfolded]. One of less than what any operation takes is counted, and not reported.
+func (s *scanner) unfoldedBeyond(def *nodepb.NodeDef) []scanHuge {
+	n := unfoldedBytes(def)
+	const perNode = 1 << 10
+	if s.unfolded += n; n < perNode || s.unfolded <= mostUnfolded {
+		return nil
+	}
+	return []scanHuge{{kind: LargeConstant, node: def.GetName(), op: def.GetOp(), detail: fmt.Sprintf("takes %d bytes beside those in the file; constants may take %d in all", n, mostUnfolded)}}
 }

@@ -44,7 +44,7 @@ func TestScanHugeTensors(t *testing.T) {
 		"one that overflows":        {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
 		"one that nothing reads":    {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "in")}, want: []string{"dormant huge-tensor "}},
 		"what a branch lacks":       {main: []*nodepb.NodeDef{lacking, modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
-		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1<<31 - 1), modeltest.Op("out", "Neg", "c")}},
+		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1 << 28), modeltest.Op("out", "Neg", "c")}},
 		"nothing of a great length": {main: []*nodepb.NodeDef{splat(1<<40, 0, 1<<40), modeltest.Op("out", "Neg", "c")}},
 		"a fill":                    {main: []*nodepb.NodeDef{shapeOf64("s", 1<<25, 1<<25), fill}, want: []string{"unsafe huge-tensor  by run"}},
 		"a fill of a sane size":     {main: []*nodepb.NodeDef{shapeOf64("s", 1<<10, 1<<10), fill}},
@@ -72,6 +72,53 @@ func TestScanHugeTensors(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("Scan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestScanLargeConstants holds that what constants take beside their bytes in the file is counted,
+// of all together, wherever they stand, and may be allowed.
+func TestScanLargeConstants(t *testing.T) {
+	t.Parallel()
+	constant := func(name string, of typespb.DataType, t *tensorpb.TensorProto, dims ...int64) *nodepb.NodeDef {
+		t.Dtype, t.TensorShape = of, modeltest.Shape(dims...)
+		return modeltest.Const(name, t)
+	}
+	zeros := func(name string, of typespb.DataType, dims ...int64) *nodepb.NodeDef {
+		return constant(name, of, &tensorpb.TensorProto{}, dims...)
+	}
+	const half = 1 << 29
+	call := modeltest.Op("out", "PartitionedCall", "in", "fn=f")
+	sum := modeltest.Op("out", "AddN", "in", "a", "b", "c")
+	for name, c := range map[string]struct {
+		main, body []*nodepb.NodeDef
+		want       int // findings
+	}{
+		"1 GiB in two":           {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, half), zeros("b", typespb.DataType_DT_UINT8, half), sum}},
+		"and 2,000 bytes":        {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, half), zeros("b", typespb.DataType_DT_UINT8, half), zeros("c", typespb.DataType_DT_UINT8, 2000), sum}, want: 1},
+		"complex numbers":        {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_COMPLEX128, half/8), sum}},
+		"and 200 more":           {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_COMPLEX128, half/8+200), sum}, want: 1},
+		"texts":                  {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_STRING, 1<<20, 64), sum}, want: 1},
+		"in the file":            {main: []*nodepb.NodeDef{constant("a", typespb.DataType_DT_UINT8, &tensorpb.TensorProto{TensorContent: make([]byte, 100)}, half*3), sum}},
+		"nothing":                {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, half*3, 0), sum}},
+		"of a function":          {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_DOUBLE, half)}, want: 1},
+		"of both":                {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, half+1), call}, body: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, half+100)}, want: 1},
+		"of a size that is none": {main: []*nodepb.NodeDef{zeros("a", typespb.DataType_DT_UINT8, -1, 1<<30), sum}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			result, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(result.Findings) != c.want {
+				t.Errorf("%d findings, want %d: %+v", len(result.Findings), c.want, result.Findings)
+			}
+			for _, f := range result.Findings {
+				if f.Kind != LargeConstant || f.Op != "Const" || !f.Kind.Allowable() {
+					t.Errorf("finding %+v", f)
+				}
 			}
 		})
 	}
