@@ -1,6 +1,7 @@
 package partfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -175,6 +176,52 @@ func TestFileDamaged(t *testing.T) {
 			if err := p.Leave(); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// A journal of which any bit is another is refused, or says of fewer rows what is true of them: a
+// changed number of rows would leave rows out, or write them twice.
+func TestJournalDamaged(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	_, journal := workNames(path)
+	p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, p, "one\n", "two\n", "three\n")
+	if err := p.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := workNames(path)
+	text, err := os.ReadFile(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(whole) {
+		changed := bytes.Clone(whole)
+		changed[bit/8] ^= 1 << (bit % 8)
+		if err := errors.Join(os.WriteFile(journal, changed, 0o600), os.WriteFile(data, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Open(t.Context(), path, Identity{"a": "1"}, true, 0)
+		var resume *ResumeError
+		if err != nil {
+			if !errors.As(err, &resume) {
+				t.Errorf("bit %d: %v, want a *ResumeError", bit, err)
+			}
+			continue
+		}
+		if got := int64(bytes.Count(text[:p.Spool.size], []byte("\n"))); p.rows != got {
+			t.Errorf("bit %d: goes on after %d rows with %d written", bit, p.rows, got)
+		}
+		if err := p.Leave(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

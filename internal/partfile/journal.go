@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -75,9 +76,14 @@ type journalLine struct {
 	end   int64 // place in the journal where the line ends
 }
 
-// append adds the line to b.
+// append adds the line to b, after its checksum: the files' own do not say how many rows they hold.
 func (n journalLine) append(b []byte) []byte {
-	b = strconv.AppendInt(b, n.rows, 10)
+	text := n.text()
+	return append(fmt.Appendf(b, "%08x ", crc32.Checksum(text, castagnoli)), text...)
+}
+
+func (n journalLine) text() []byte {
+	b := strconv.AppendInt(nil, n.rows, 10)
 	if n.bad > 0 {
 		b = fmt.Appendf(b, ":%d", n.bad)
 	}
@@ -92,6 +98,10 @@ func (n journalLine) append(b []byte) []byte {
 
 // parseLine reads a line, given without its newline.
 func parseLine(line []byte) (n journalLine, ok bool) {
+	sum, line, _ := bytes.Cut(line, []byte(" "))
+	if want := crc32.Checksum(slices.Concat(line, []byte("\n")), castagnoli); string(sum) != fmt.Sprintf("%08x", want) {
+		return n, false
+	}
 	if i := bytes.IndexAny(line, "{["); i > 0 {
 		n.state = bytes.Clone(line[i:])
 		line = line[:i]
