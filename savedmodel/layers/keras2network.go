@@ -58,10 +58,11 @@ func (n *network) build(depth int) {
 				prev = oneShape(s)
 			}
 		}
-		l.Output = n.builtFor(l, n.output(l, prev, names[i+1:], depth))
+		l.Output = n.output(l, prev, names[i+1:], depth)
 		n.noteShape(l)
 		n.addSteps(l, prev, depth)
 		prev = n.shown(l)
+		l.Output = n.builtFor(l, l.Output)
 		n.setWeights(l)
 		n.addChildren(l, cfg, depth)
 		l.doubtTrainable(cfg)
@@ -122,7 +123,7 @@ func (n *network) inputShapes(names []string) {
 // builtFor puts the batch size of a stack's first call into the shapes of its layers, where the
 // stack was given no input. Keras 2 prints them so until the model is called with another batch
 // size, as happens when it is saved. The metadata of each layer has the shape that it was built
-// for.
+// for. That is what is printed, not what the layers take: a call may have any batch size.
 func (n *network) builtFor(l *Layer, out OutputShape) OutputShape {
 	stack := n.id
 	if l.Class == "Sequential" {
@@ -142,6 +143,7 @@ func (n *network) builtFor(l *Layer, out OutputShape) OutputShape {
 			}
 		}
 	}
+	out.Shapes = slices.Clone(out.Shapes)
 	for i, s := range out.Shapes {
 		if batch != tensor.Unknown && s.Rank() > 0 && (s.Dim(0) == tensor.Unknown || n.sequential && s.Dim(0) == batch) {
 			l.guess("output_shape", whyFirstCall)

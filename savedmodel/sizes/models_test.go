@@ -86,6 +86,23 @@ func TestAtOfModels(t *testing.T) {
 	t.Logf("sizes put in, run by run\n%s", strings.Join(lines, "\n"))
 }
 
+// TestAtOfFirstCall: a model of Keras 2 that was given no input has the batch size that is put in,
+// though its table shows that of its first call.
+func TestAtOfFirstCall(t *testing.T) {
+	t.Parallel()
+	rows, err := rowsAt("../../testdata/tables/first_call__k2save", map[string][]int64{"dense_input": {3, 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range rows {
+		got = append(got, fmt.Sprintf("%v at 3: %v", row.Layer.Output, row.Output))
+	}
+	if want := []string{"(32, 3) at 3: (3, 3)", "(32, 2) at 3: (3, 2)"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // compareAt compares a row with the shapes of all results of its layer, of which the table of an
 // export may have some alone.
 func compareAt(row layers.At, want []tensor.Shape) (fits, exact bool) {

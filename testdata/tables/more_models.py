@@ -2088,3 +2088,21 @@ def names_left_out(keras):
 
     inner = keras.Sequential([Scaled(5), Scaled(6, name="second"), Scaled(7)], name="inner")
     return keras.Sequential([keras.Input((4,)), L.Dense(4), inner])
+
+
+@model()
+def named_by_function(keras):
+    """Activations called after their functions, two of which are default names of classes."""
+    L = keras.layers
+    i = x = keras.Input((4,))
+    for name in ("elu", "relu", "tanh", "softmax"):
+        x = L.Activation(name, name=name)(L.Dense(3)(x))
+    return keras.Model(i, x)
+
+
+@model("k2")
+def first_call(keras):
+    """A stack that was given no input: Keras 2 prints the batch size of its first call."""
+    m = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(2)])
+    m(np.zeros((32, 4), np.float32))
+    return m

@@ -9,6 +9,10 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
+// functions are default names of layers that are those of activation functions, too, after which
+// people call an Activation.
+var functions = map[string]bool{"elu": true, "softmax": true}
+
 // Classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
 func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
@@ -26,7 +30,7 @@ func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (clas
 	}
 	switch {
 	case known && (slices.Contains(candidates, byName) || candidates == nil && len(t.weights) == 0 || byName == "Lambda" && len(t.weights) == 0 && len(candidates) != 1):
-		return byName, true
+		return byName, !functions[kerasnames.WithoutNumber(name)]
 	case known && byName == "Lambda" && len(t.weights) == 0:
 		return byName, true
 	case strings.HasPrefix(name, "tf."): // as Keras 2 calls them
