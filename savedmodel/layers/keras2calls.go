@@ -25,7 +25,10 @@ type network struct {
 	inputs     []tensor.Shape // what the model is called with, as far as known
 	// inner says that the model is nested in another. Then inputs are in the order of its input
 	// layers.
-	inner   bool
+	inner bool
+	// relaxed says that the shapes are those of a nested stack's own input. Keras 2 opens the sizes
+	// of that in which calls differ, and prints what follows; its functions are of one call.
+	relaxed bool
 	rows    []*Layer
 	steps   []*step
 	byName  map[string]*Layer

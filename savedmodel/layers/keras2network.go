@@ -13,13 +13,14 @@ import (
 )
 
 // shown returns the shape of what the layer gives, also where Keras prints a word in its place, or
-// more open sizes.
+// more open sizes, or the batch size of a first call.
 func (n *network) shown(l *Layer) OutputShape {
 	outs := n.outs[l.Name]
 	if len(outs) == 0 {
 		return l.Output
 	}
-	if last := outs[len(outs)-1]; l.Output.Word != "" || isModel(l.Class) && openSizes(l.Output.Shapes) > openSizes(last.Shapes) {
+	last := outs[len(outs)-1]
+	if l.Output.Word != "" || n.sequential && !n.v3() && n.file == nil || isModel(l.Class) && openSizes(l.Output.Shapes) > openSizes(last.Shapes) {
 		return last
 	}
 	return l.Output
@@ -261,10 +262,12 @@ func (n *network) ownOutput(l *Layer, out OutputShape, depth int) (own OutputSha
 	if m == nil || len(m.Layers) == 0 || m.Layers[0].ClassName != "InputLayer" {
 		return own, false
 	}
-	if id, found := n.objects[l.Name]; found && n.file == nil {
+	if own.Shapes, ok = n.modelOutput(l.Name, m, nil, depth); !ok {
+		id, found := n.objects[l.Name]
+		if !found || n.file != nil {
+			return own, false
+		}
 		_, own.Shapes = n.k.trace(id)
-	} else if own.Shapes, ok = n.modelOutput(l.Name, m, nil, depth); !ok {
-		return own, false
 	}
 	if len(own.Shapes) != len(out.Shapes) {
 		return own, false
@@ -297,6 +300,11 @@ func (n *network) builtAlone(l *Layer) OutputShape {
 	}
 	out, _ := rules.Shapes(n.ruleClass(l), l.info.config, l.info.in)
 	return OutputShape{Shapes: out}
+}
+
+// ownInput reports whether the model is a stack of Keras 2 that has an input of its own.
+func (n *network) ownInput() bool {
+	return n.sequential && n.config != nil && len(n.config.Layers) > 0 && n.config.Layers[0].ClassName == "InputLayer"
 }
 
 // innerInput returns what a nested model's input layer is called with.
@@ -494,6 +502,9 @@ func (n *network) noteShape(l *Layer) {
 
 // refine fills in sizes that one source does not know and another does.
 func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
+	if n.relaxed {
+		return out
+	}
 	if more, ok := n.graphOutput(l.Name, i, calls); ok {
 		out = mergeKnown(out, more)
 	}
@@ -616,7 +627,8 @@ func (n *network) modelOutput(name string, m *ModelConfig, in []tensor.Shape, de
 		if len(inner.rows) == 0 {
 			return in, len(in) > 0
 		}
-		return inner.rows[len(inner.rows)-1].Output.Shapes, len(inner.rows[len(inner.rows)-1].Output.Shapes) > 0
+		last := inner.shown(inner.rows[len(inner.rows)-1])
+		return last.Shapes, len(last.Shapes) > 0
 	}
 	for _, t := range layerTensors(m.OutputLayers) {
 		outs := inner.outs[t.layer]
@@ -632,6 +644,7 @@ func (n *network) modelOutput(name string, m *ModelConfig, in []tensor.Shape, de
 // nested returns the network of a model within this one.
 func (n *network) nested(name string, m *ModelConfig, in []tensor.Shape) *network {
 	inner := &network{k: n.k, id: -1, config: m, sequential: m.Sequential(), functional: !m.Sequential(), inputs: in, inner: true, file: n.file}
+	inner.relaxed = in == nil && n.file == nil && !n.v3() && inner.ownInput()
 	if id, ok := n.objects[name]; ok {
 		inner.id = id
 	}
@@ -665,11 +678,12 @@ func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 	}
 	n.k.built += m.size()
 	in := l.info.in
-	if n.v3() || n.file != nil {
+	inner := n.nested(l.Name, m, in)
+	if n.v3() || n.file != nil || inner.ownInput() {
 		// its layers stand as they were when the model was made, whatever it is called with
 		in = nil
+		inner = n.nested(l.Name, m, in)
 	}
-	inner := n.nested(l.Name, m, in)
 	inner.inner = in != nil
 	inner.build(depth + 1)
 	l.Layers = inner.rows

@@ -76,6 +76,9 @@ func (k *keras3) doubtRows() {
 		if own := k.tracedShapes(l); isModel(l.class) && len(own) == len(r.Output.Shapes) && openSizes(own) > openSizes(r.Output.Shapes) {
 			r.Output.Shapes = own
 		}
+		if k.mg.Framework == savedmodel.Keras2 && isModel(l.class) && slices.ContainsFunc(r.Output.Shapes, func(s tensor.Shape) bool { return s.Rank() > 2 }) {
+			r.guess("output_shape", whyRelaxed)
+		}
 		for _, other := range l.shares {
 			if other != nil && k.made[other] != nil {
 				k.made[other].guess("connected_to", whyShared)

@@ -2106,3 +2106,12 @@ def first_call(keras):
     m = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(2)])
     m(np.zeros((32, 4), np.float32))
     return m
+
+
+@model("k2")
+def relaxed_stack(keras):
+    """A stack without an input that is called on images of two sizes: Keras 2 opens what differs."""
+    stack = keras.Sequential([keras.layers.Conv2D(2, 3, padding="same")], name="stack")
+    stack(np.zeros((1, 8, 6, 1), np.float32))
+    i = keras.Input((8, 8, 1))
+    return keras.Model(i, keras.layers.Flatten()(stack(i)))
