@@ -19,6 +19,7 @@ func hostileMoments() []hostileCase {
 	cases := []hostileCase{
 		{"fault", "SIGINT twice while rows come slowly", (*hostile).interruptedTwice},
 		{"fault", "SIGKILL, and the same with `--resume`", (*hostile).killedResumed},
+		{"fault", "what an interrupted run has left: a journal of 50 GB of zeros, and `--resume`", (*hostile).hugeJournal},
 		{"fault", "the directory of the output is removed", (*hostile).directoryGone},
 	}
 	for _, format := range []string{"npy", "npz", "parquet", "arrow", "tfrecord", "jsonl.gz"} {
@@ -114,6 +115,12 @@ func (h *hostile) killedResumed() string {
 		h.Errorf("%d bytes, %v, want the %d of a run that was left alone, %v", len(got), gotErr, len(want), err)
 	}
 	return "exit 0: the same bytes as a run that was left alone"
+}
+
+// hugeJournal goes on after a run whose journal has become a file that no memory holds.
+func (h *hostile) hugeJournal() string {
+	h.sparse(".out.jsonl.tfrun-journal", 50<<30)
+	return h.refused(1, "is damaged", "predict", h.model("k3_autoencoder"), h.eights(10), "-o", "out.jsonl", "--resume")
 }
 
 // directoryGone removes the output's directory while rows come slowly.

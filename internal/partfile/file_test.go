@@ -226,6 +226,39 @@ func TestJournalDamaged(t *testing.T) {
 	}
 }
 
+// A journal may be of any size, at its beginning and behind lines that are true: what is no line is
+// not held in memory.
+func TestJournalWithoutNewlines(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []int{0, 1, 4} {
+		path := filepath.Join(t.TempDir(), "out")
+		_, journal := workNames(path)
+		p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeRows(t, p, "one\n", "two\n", "three\n")
+		if err := p.Leave(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := bytes.Join(bytes.SplitAfter(text, []byte("\n"))[:lines], nil)
+		if err := os.WriteFile(journal, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(journal, 1<<40); err != nil {
+			t.Skipf("the file system holds no file of 1 TiB: %v", err)
+		}
+		var resume *ResumeError
+		if _, err := Open(t.Context(), path, Identity{"a": "1"}, true, 0); !errors.As(err, &resume) {
+			t.Errorf("zeros behind %d lines: %v, want a *ResumeError", lines, err)
+		}
+	}
+}
+
 // A run whose directory is taken away ends soon, and not when all rows are done.
 func TestFileGone(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package partfile
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -34,18 +35,15 @@ func (e *ResumeError) Hints() []string { return []string{"start anew: leave --re
 
 // resume reads the journal of an interrupted run; found is false where there is none.
 func (p *File) resume(header []byte, id Identity) (found bool, err error) {
-	journal, err := io.ReadAll(p.journal)
-	if err != nil {
-		return false, outputError(p.path, err)
+	journal := bufio.NewReader(p.journal)
+	first, err := p.readLine(journal)
+	if err != nil || first == nil {
+		return false, err // nil: killed before anything was written
 	}
-	first, rest, ok := bytes.Cut(journal, []byte("\n"))
-	if !ok {
-		return false, nil // killed before anything was written
-	}
-	if !bytes.Equal(first, bytes.TrimSuffix(header, []byte("\n"))) {
+	if !bytes.Equal(first, header) {
 		return false, &ResumeError{Output: p.path, Msg: Difference(first, id)}
 	}
-	lines, err := p.parseLines(rest)
+	lines, err := p.parseLines(journal)
 	if err != nil {
 		return false, err
 	}
@@ -64,7 +62,7 @@ func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 			return false, err
 		}
 	}
-	return true, p.writeJournal(nil, int64(len(first)+1)+n.end)
+	return true, p.writeJournal(nil, int64(len(first))+n.end)
 }
 
 // journalLine is a line of the journal.
@@ -125,13 +123,39 @@ func parseLine(line []byte) (n journalLine, ok bool) {
 	return n, err == nil && n.bad >= 0 && rows >= n.bad && len(n.files) > 0
 }
 
+// maxLine bounds a line of the journal, which holds the state of the format's writer.
+const maxLine = 64 << 20
+
+// readLine reads a line of the journal, with its newline; nil at the end, also where the last line
+// is cut off: the run was killed while it wrote it. A line beyond maxLine is none: a file without
+// newlines may be of any size.
+func (p *File) readLine(journal *bufio.Reader) (line []byte, err error) {
+	for len(line) <= maxLine {
+		part, err := journal.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, outputError(p.path, err)
+		}
+	}
+	return nil, &ResumeError{Output: p.path, Msg: damaged}
+}
+
 // parseLines reads the journal's lines after the first, and opens the side files that they mention.
-func (p *File) parseLines(text []byte) ([]journalLine, error) {
+func (p *File) parseLines(journal *bufio.Reader) ([]journalLine, error) {
 	var lines []journalLine
 	end := int64(0)
-	for line := range bytes.Lines(text) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // cut off: the run was killed while it wrote the line
+	for {
+		line, err := p.readLine(journal)
+		if err != nil {
+			return nil, err
+		}
+		if line == nil {
+			return lines, nil
 		}
 		end += int64(len(line))
 		n, ok := parseLine(line[:len(line)-1])
@@ -148,7 +172,6 @@ func (p *File) parseLines(text []byte) ([]journalLine, error) {
 			p.sides = append(p.sides, s)
 		}
 	}
-	return lines, nil
 }
 
 const (
