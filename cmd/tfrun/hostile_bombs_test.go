@@ -83,6 +83,12 @@ func hostileBombs() []hostileCase {
 			}
 			return outcome
 		}},
+		hostileCase{"data", "a FIFO that nobody writes to, whose name tells a format, or none", func(h *hostile) string {
+			h.fifo("rows.csv")
+			h.refused(1, "is a pipe that nobody writes to", "predict", h.model("k3_autoencoder"), "rows.csv", "-o", "out.jsonl")
+			h.fifo("rows")
+			return h.refused(2, "the name does not tell the format", "predict", h.model("k3_autoencoder"), "rows", "-o", "out.jsonl")
+		}},
 		hostileCase{"data", "`.gz` and `.zst`: 20 MB of members and blocks of a byte or none", (*hostile).crumbs},
 		dataCase("`.gz` that is none", "rows.jsonl.gz", 1, "not compressed with gzip", plain([]byte("[1,2,3]\n"))),
 		dataCase("`.zst` that is none", "rows.jsonl.zst", 1, "not compressed with zstd", plain([]byte("[1,2,3]\n"))),

@@ -190,14 +190,14 @@ func innerFormat(name, format string) string {
 // unnamed returns an error about a file whose name shows no format, by its contents; err if these
 // do not show it either.
 func unnamed(name string, err error) error {
+	if info, statErr := os.Stat(name); statErr != nil || !info.Mode().IsRegular() {
+		return err // opening a pipe would wait for who writes to it
+	}
 	f, openErr := os.Open(name) //nolint:gosec // the user named it
 	if openErr != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was read
-	if info, statErr := f.Stat(); statErr != nil || !info.Mode().IsRegular() {
-		return err
-	}
 	head := make([]byte, kindHead)
 	n, _ := f.ReadAt(head, 0)
 	if k, ok := kindOf(head[:n]); ok {
