@@ -2,10 +2,12 @@ package layers
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -79,6 +81,9 @@ func (k *keras3) noteExport() {
 		k.table.Lost = append(k.table.Lost, lostBatch)
 		k.markOpened()
 	}
+	if k.ownSignature() {
+		markOwnSignature(k.table.Layers)
+	}
 	k.table.Lost = append(k.table.Lost, lostNothing)
 }
 
@@ -98,6 +103,32 @@ func (k *keras3) markOpened() {
 		if batch(r) == tensor.Unknown {
 			r.guess("output_shape", whyOpened)
 		}
+	}
+}
+
+// signatureFunctions are the functions that Keras makes of a model for its signature, when it saves
+// or exports it.
+var signatureFunctions = map[string]bool{"_wrapped_model": true, "serving_default": true, "__call__": true}
+
+// ownSignature reports whether the signature is a function of one's own that calls the model, as
+// those with a batch size for TensorFlow Lite are.
+func (k *keras3) ownSignature() bool {
+	name, traced := strings.CutPrefix(k.body.Name, "__inference_")
+	return traced && !signatureFunctions[kerasnames.WithoutNumber(name)]
+}
+
+// markOwnSignature marks what the arguments of such a function need not have from the model: the
+// names of its inputs, and sizes, but for those of last axes, which weights fix.
+func markOwnSignature(rows []*Layer) {
+	for _, r := range rows {
+		if r.Class == "InputLayer" {
+			r.guess("name", whyOwnSignature)
+		}
+		fixed := func(s tensor.Shape) bool { return s.Rank() > 0 && openSizes([]tensor.Shape{s}) < s.Rank()-1 }
+		if slices.ContainsFunc(r.Output.Shapes, fixed) {
+			r.guess("output_shape", whyOwnSignature)
+		}
+		markOwnSignature(r.Layers)
 	}
 }
 

@@ -506,7 +506,7 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 		return out
 	}
 	if more, ok := n.graphOutput(l.Name, i, calls); ok {
-		out = mergeKnown(out, more)
+		out = mergeKnown(out, openBatch(out, more))
 	}
 	id, ok := n.objects[l.Name]
 	if !ok || calls != 1 {
@@ -517,9 +517,23 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 	case own != nil && !own.Builtin() && len(shapes) > len(out.Shapes) && len(out.Shapes) > 0:
 		out.Shapes = shapes // some results nobody takes
 	case !fullyKnown(out) && len(shapes) > 0:
-		out = mergeKnown(out, OutputShape{Shapes: shapes})
+		out = mergeKnown(out, openBatch(out, OutputShape{Shapes: shapes}))
 	}
 	return out
+}
+
+// openBatch returns shapes of the graph without the sizes of first axes that are open by the rules:
+// a signature may be of one batch size, as those for TensorFlow Lite are.
+func openBatch(ruled, seen OutputShape) OutputShape {
+	open := OutputShape{Shapes: slices.Clone(seen.Shapes)}
+	for i, s := range open.Shapes {
+		if i < len(ruled.Shapes) && ruled.Shapes[i].Rank() > 0 && s.Rank() > 0 {
+			dims := s.Dims()
+			dims[0] = ruled.Shapes[i].Dim(0)
+			open.Shapes[i] = tensor.MakeShape(dims...)
+		}
+	}
+	return open
 }
 
 // fullyKnown reports whether all sizes but those of first axes are known.

@@ -876,9 +876,9 @@ def save(m, keras, form, path):
     elif form in ("keras", "h5"):
         m.save(f"{path}.{form}")
     elif keras is keras3:
-        tf.saved_model.save(m, path)
+        tf.saved_model.save(m, path, signatures=getattr(m, "signature", None))
     else:
-        m.save(path)
+        m.save(path, signatures=getattr(m, "signature", None))
 
 
 def loaded(file, m, keras):

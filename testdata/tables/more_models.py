@@ -2115,3 +2115,21 @@ def relaxed_stack(keras):
     stack(np.zeros((1, 8, 6, 1), np.float32))
     i = keras.Input((8, 8, 1))
     return keras.Model(i, keras.layers.Flatten()(stack(i)))
+
+
+@model()
+def fixed_batch_signature(keras):
+    """A model that is saved with a signature of one batch size, as people do for TensorFlow Lite."""
+    i = keras.Input((8, 2))
+    m = keras.Model(i, keras.layers.Dense(2)(keras.layers.Conv1D(3, 3)(i)))
+    m.signature = tf.function(lambda x: m(x)).get_concrete_function(tf.TensorSpec((1, 8, 2), tf.float32))
+    return m
+
+
+@model()
+def own_signature(keras):
+    """A model that is saved with a function of one's own, whose argument has another name than its input."""
+    i = keras.Input((8, 2), name="tokens")
+    m = keras.Model(i, keras.layers.Dense(2)(keras.layers.Conv1D(3, 3)(i)))
+    m.signature = tf.function(lambda data: {"scores": m(data)}).get_concrete_function(tf.TensorSpec((None, 8, 2), tf.float32))
+    return m
