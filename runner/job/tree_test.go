@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -160,6 +161,30 @@ func TestTreeRunsOnce(t *testing.T) {
 				t.Errorf("a journal, %s: no _SUCCESS", name)
 			}
 			checkOnce(t, tree.Output, 1000)
+		}
+	}
+}
+
+// What stands under the name of a shard's journal and cannot be one is refused: a pipe would be
+// waited for, and a file of zeros may be larger than memory.
+func TestTreeNoJournal(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(name string) error{
+		"a folder": func(name string) error { return os.Mkdir(name, 0o700) },
+		"a pipe":   func(name string) error { return syscall.Mkfifo(name, 0o600) },
+		"zeros": func(name string) error {
+			return errors.Join(os.WriteFile(name, nil, 0o600), os.Truncate(name, 1<<40))
+		},
+	} {
+		tree := Tree{Output: t.TempDir(), Shards: 2}
+		for shard := range tree.Shards {
+			if err := put(tree.journal(shard)); err != nil {
+				t.Skip(err)
+			}
+			var resume *ResumeError
+			if _, err := tree.journalText(t.Context(), shard); !errors.As(err, &resume) {
+				t.Errorf("%s: shard %d: %v, want a *ResumeError", name, shard, err)
+			}
 		}
 	}
 }

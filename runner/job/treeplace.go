@@ -97,7 +97,7 @@ func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
 				return nil, err
 			}
 		}
-		text, err := os.ReadFile(local)
+		text, err := readLocal(local)
 		if err == nil && !bytes.ContainsRune(text, '\n') {
 			err = os.ErrNotExist // begun by a run that has written nothing yet
 		}
@@ -112,8 +112,23 @@ func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(f)
+	text, err := io.ReadAll(io.LimitReader(f, maxJournal)) // files beyond it are done once more
 	return text, errors.Join(err, f.Close())
+}
+
+// maxJournal bounds the journal of a folder: a line for each file, of some 200 bytes.
+const maxJournal = 512 << 20
+
+// readLocal reads a journal on this machine. Other shards' are others' files.
+func readLocal(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxJournal {
+		return nil, &ResumeError{Output: name, Msg: "it is no journal"}
+	}
+	return os.ReadFile(name)
 }
 
 // keepJournal copies this shard's journal into a folder in a store, for other shards and other
