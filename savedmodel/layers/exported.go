@@ -81,7 +81,7 @@ func (k *keras3) noteExport() {
 		k.table.Lost = append(k.table.Lost, lostBatch)
 		k.markOpened()
 	}
-	if k.ownSignature() {
+	if ownSignature(k.body) {
 		markOwnSignature(k.table.Layers)
 	}
 	k.table.Lost = append(k.table.Lost, lostNothing)
@@ -112,8 +112,8 @@ var signatureFunctions = map[string]bool{"_wrapped_model": true, "serving_defaul
 
 // ownSignature reports whether the signature is a function of one's own that calls the model, as
 // those with a batch size for TensorFlow Lite are.
-func (k *keras3) ownSignature() bool {
-	name, traced := strings.CutPrefix(k.body.Name, "__inference_")
+func ownSignature(b *body.Body) bool {
+	name, traced := strings.CutPrefix(b.Name, "__inference_")
 	return traced && !signatureFunctions[kerasnames.WithoutNumber(name)]
 }
 

@@ -14,10 +14,12 @@ import (
 // configs and connections; output shapes follow from these, or are read off the serving function or
 // the layers' own traces.
 type keras2 struct {
-	mg    *savedmodel.MetaGraph
-	objs  *savedmodel.ObjectGraph
-	meta  savedmodel.KerasMetadata
-	body  *body.Body
+	mg   *savedmodel.MetaGraph
+	objs *savedmodel.ObjectGraph
+	meta savedmodel.KerasMetadata
+	body *body.Body
+	// own says that the signature is a function of one's own, which may fix the batch size.
+	own   bool
 	table *Table
 	// trainable says which variables Keras counts as trainable.
 	trainable map[*savedmodel.Variable]bool

@@ -506,7 +506,10 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 		return out
 	}
 	if more, ok := n.graphOutput(l.Name, i, calls); ok {
-		out = mergeKnown(out, openBatch(out, more))
+		if n.k.own {
+			more = openBatch(out, more)
+		}
+		out = mergeKnown(out, more)
 	}
 	id, ok := n.objects[l.Name]
 	if !ok || calls != 1 {
@@ -522,8 +525,8 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 	return out
 }
 
-// openBatch returns shapes of the graph without the sizes of first axes that are open by the rules:
-// a signature may be of one batch size, as those for TensorFlow Lite are.
+// openBatch returns shapes of a function without the sizes of first axes that are open by the
+// rules: it may be of one batch size, as signatures for TensorFlow Lite and first calls are.
 func openBatch(ruled, seen OutputShape) OutputShape {
 	open := OutputShape{Shapes: slices.Clone(seen.Shapes)}
 	for i, s := range open.Shapes {

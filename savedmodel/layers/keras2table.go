@@ -66,6 +66,7 @@ func (k *keras2) build() error {
 	if k.body != nil {
 		n.scope = scopes.Of(k.body, nil, false)
 		n.inputs = k.body.InputShapes()
+		k.own = ownSignature(k.body)
 	}
 	n.build(0)
 	k.table.Layers = n.rows

@@ -2133,3 +2133,11 @@ def own_signature(keras):
     m = keras.Model(i, keras.layers.Dense(2)(keras.layers.Conv1D(3, 3)(i)))
     m.signature = tf.function(lambda data: {"scores": m(data)}).get_concrete_function(tf.TensorSpec((None, 8, 2), tf.float32))
     return m
+
+
+@model()
+def added_positions(keras):
+    """Positions that are added to rows: the batch axis is as long as there are positions."""
+    i = keras.Input((4,))
+    x = keras.layers.Add()([keras.layers.Dense(3)(i), tf.ones((5, 3))])
+    return keras.Model(i, keras.layers.Dense(2)(x))
