@@ -180,12 +180,9 @@ func TestFileDamaged(t *testing.T) {
 	}
 }
 
-// A journal of which any bit is another is refused, or says of fewer rows what is true of them: a
-// changed number of rows would leave rows out, or write them twice.
-func TestJournalDamaged(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "out")
-	_, journal := workNames(path)
+// interrupted leaves a run of three rows, and returns the files of its work.
+func interrupted(t *testing.T, path string) (data, journal string) {
+	t.Helper()
 	p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +191,15 @@ func TestJournalDamaged(t *testing.T) {
 	if err := p.Leave(); err != nil {
 		t.Fatal(err)
 	}
-	data, _ := workNames(path)
+	return workNames(path)
+}
+
+// A journal of which any bit is another is refused, or says of fewer rows what is true of them: a
+// changed number of rows would leave rows out, or write them twice.
+func TestJournalDamaged(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	data, journal := interrupted(t, path)
 	text, err := os.ReadFile(data)
 	if err != nil {
 		t.Fatal(err)
@@ -232,15 +237,7 @@ func TestJournalWithoutNewlines(t *testing.T) {
 	t.Parallel()
 	for _, lines := range []int{0, 1, 4} {
 		path := filepath.Join(t.TempDir(), "out")
-		_, journal := workNames(path)
-		p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeRows(t, p, "one\n", "two\n", "three\n")
-		if err := p.Leave(); err != nil {
-			t.Fatal(err)
-		}
+		_, journal := interrupted(t, path)
 		text, err := os.ReadFile(journal)
 		if err != nil {
 			t.Fatal(err)

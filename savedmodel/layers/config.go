@@ -191,7 +191,12 @@ func (l *LayerConfig) wrapped() *ModelConfig {
 // input, or has the shape that it was built with.
 func (m *ModelConfig) ownStack() bool {
 	built := len(m.BuildShape) > 0 && string(m.BuildShape) != "null"
-	return m.InputLayers == nil && m.OutputLayers == nil && (built || m.Layers[0].Class() == "InputLayer")
+	return m.InputLayers == nil && m.OutputLayers == nil && (built || m.beginsWithInput())
+}
+
+// beginsWithInput reports whether the first layer is an input.
+func (m *ModelConfig) beginsWithInput() bool {
+	return len(m.Layers) > 0 && m.Layers[0].Class() == "InputLayer"
 }
 
 // Sequential reports whether the model is a stack, which names no inputs and no outputs.

@@ -69,7 +69,7 @@ func (n *network) findInbound(names []string) {
 		if !n.sequential { // a shared layer has its calls in another model there
 			n.nodes[name], n.inbound[name] = cfg.calls().nodes, cfg.calls().tensors
 		}
-		if m := cfg.Model(); m != nil && !n.v3() && m.Layers[0].ClassName == "InputLayer" {
+		if m := cfg.Model(); m != nil && !n.v3() && m.beginsWithInput() {
 			n.skip[name] = 1
 		}
 	}

@@ -259,7 +259,7 @@ func (n *network) ownOutput(l *Layer, out OutputShape, depth int) (own OutputSha
 		return own, false
 	}
 	m := cfg.Model()
-	if m == nil || len(m.Layers) == 0 || m.Layers[0].ClassName != "InputLayer" {
+	if m == nil || !m.beginsWithInput() {
 		return own, false
 	}
 	if own.Shapes, ok = n.modelOutput(l.Name, m, nil, depth); !ok {
@@ -300,11 +300,6 @@ func (n *network) builtAlone(l *Layer) OutputShape {
 	}
 	out, _ := rules.Shapes(n.ruleClass(l), l.info.config, l.info.in)
 	return OutputShape{Shapes: out}
-}
-
-// ownInput reports whether the model is a stack of Keras 2 that has an input of its own.
-func (n *network) ownInput() bool {
-	return n.sequential && n.config != nil && len(n.config.Layers) > 0 && n.config.Layers[0].ClassName == "InputLayer"
 }
 
 // innerInput returns what a nested model's input layer is called with.
@@ -661,7 +656,7 @@ func (n *network) modelOutput(name string, m *ModelConfig, in []tensor.Shape, de
 // nested returns the network of a model within this one.
 func (n *network) nested(name string, m *ModelConfig, in []tensor.Shape) *network {
 	inner := &network{k: n.k, id: -1, config: m, sequential: m.Sequential(), functional: !m.Sequential(), inputs: in, inner: true, file: n.file}
-	inner.relaxed = in == nil && n.file == nil && !n.v3() && inner.ownInput()
+	inner.relaxed = in == nil && n.file == nil && !n.v3() && m.Sequential() && m.beginsWithInput()
 	if id, ok := n.objects[name]; ok {
 		inner.id = id
 	}
@@ -695,12 +690,11 @@ func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 	}
 	n.k.built += m.size()
 	in := l.info.in
-	inner := n.nested(l.Name, m, in)
-	if n.v3() || n.file != nil || inner.ownInput() {
+	if n.v3() || n.file != nil || m.Sequential() && m.beginsWithInput() {
 		// its layers stand as they were when the model was made, whatever it is called with
 		in = nil
-		inner = n.nested(l.Name, m, in)
 	}
+	inner := n.nested(l.Name, m, in)
 	inner.inner = in != nil
 	inner.build(depth + 1)
 	l.Layers = inner.rows
