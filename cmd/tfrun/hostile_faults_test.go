@@ -91,14 +91,9 @@ func (h *hostile) killedIsolated() string {
 		h.Fatal(err)
 	}
 	h.give(in, lines, "[1]\n")
-	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
-	children := strings.Fields(string(list))
-	for task := range h.tasks(cmd.Process.Pid) {
-		list, _ = os.ReadFile(task + "/children") // a thread that has ended meanwhile
-		children = append(children, strings.Fields(string(list))...)
-	}
+	children := h.children(cmd.Process.Pid)
 	if len(children) == 0 {
-		h.Fatalf("the command has no child: %v", err)
+		h.Fatal("the command has no child")
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // it was killed
@@ -110,6 +105,15 @@ func (h *hostile) killedIsolated() string {
 	}
 	h.Errorf("process %s is left behind", children[0])
 	return ""
+}
+
+// children lists the processes that a process has started.
+func (h *hostile) children(pid int) (pids []string) {
+	for task := range h.tasks(pid) {
+		list, _ := os.ReadFile(task + "/children") // a thread that has ended meanwhile
+		pids = append(pids, strings.Fields(string(list))...)
+	}
+	return pids
 }
 
 // tasks yields the folders of a process' threads.

@@ -37,7 +37,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileListen(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments(), hostileEnds())
+	return slices.Concat(hostileLimits(), hostileListen(), hostileData(), hostileBombs(), hostileModels(), hostileGreed(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments(), hostileEnds())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two
@@ -54,6 +54,7 @@ var hostileQuick = []string{
 	"data: Parquet: 2^60 rows",
 	"data: Arrow: a compressed buffer that says it becomes 3 GB",
 	"model: two functions that call each other",
+	"model: memory: this process, and that of an isolated model, may allocate what the machine has, and no more",
 	"model: a constant whose dimensions overflow",
 	"model: an asset called `../../../../etc/passwd`",
 	"model: `saved_model.pb` is a link to `/dev/zero`",

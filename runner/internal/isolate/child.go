@@ -32,6 +32,9 @@ func Main() {
 // serveIsolated is the main function of the model's process. It returns at the end of the requests:
 // when the program that has started the process closes the model, or is gone.
 func serveIsolated() int {
+	if os.Getenv(markEnv) == "true" {
+		tf.BoundMemory("", true)
+	}
 	_ = os.Unsetenv(markEnv)
 	tf.DefaultSignals()
 	s := &server{

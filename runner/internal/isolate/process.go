@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -16,9 +17,11 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/lastwords"
 	"github.com/tfrun/tfrun/runner/internal/option"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
-// markEnv is the environment variable that marks the process of an isolated model.
+// markEnv is the environment variable that marks the process of an isolated model. It says whether
+// the process that starts it is bounded, see [tf.BoundMemory].
 const markEnv = "TFRUN_ISOLATED"
 
 // ProcessError says that the process of an isolated model has died. The session starts another one
@@ -117,7 +120,7 @@ func startProcess(stderr io.Writer) (*Process, error) {
 	growPipe(out)
 	p.cmd = exec.Command(self()) //nolint:noctx // it outlives the call that starts it
 	p.cmd.Args[0] = os.Args[0]
-	p.cmd.Env = append(os.Environ(), markEnv+"=1")
+	p.cmd.Env = append(os.Environ(), markEnv+"="+strconv.FormatBool(tf.Bounded()))
 	p.cmd.ExtraFiles = []*os.File{in, out}
 	// What the process prints must not get between the results.
 	p.cmd.Stdout, p.cmd.Stderr = p.stderr, p.stderr

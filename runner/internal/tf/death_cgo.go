@@ -131,7 +131,7 @@ package tf
 //   int lacks = strstr(why, "memory") != NULL || strstr(why, "newosproc") != NULL;
 //   const char *const words[] = {
 //     "tfrun: error: Go's runtime has ended the process: ", why,
-//     lacks ? "\ntfrun: hint: see what the process may take: ulimit -a\n"
+//     lacks ? "\ntfrun: hint: see what there is, and may be taken: free -m; ulimit -a\n"
 //           : "\ntfrun: hint: please report it, with the model or the rows that do it, and with "
 //             "what the same command says with -v\n",
 //   };

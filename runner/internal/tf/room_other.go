@@ -1,0 +1,9 @@
+//go:build !linux
+
+package tf
+
+// BoundMemory does nothing on this system.
+func BoundMemory(string, bool) {}
+
+// Bounded reports that nothing is bounded.
+func Bounded() bool { return false }
