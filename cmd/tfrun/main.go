@@ -26,6 +26,7 @@ func main() {
 	_ = runner.CatchDeath(p.died)
 	p.takeStreams()
 	p.interrupt(ctx)
+	p.quits()
 	code, last := execute(ctx, p.args, p.std)
 	stop()
 	p.exit(code, last)

@@ -23,9 +23,10 @@ import (
 // hangs is what the kernel of a model does that never answers: it says that it has begun.
 const hangs = `for (ssize_t n = write(2, "it runs\n", 8);; n++) pause()`
 
-// TestSignals sends SIGTERM, SIGINT twice, or SIGQUIT to runs that do not end by themselves: one
-// that waits for its next row, and one inside a kernel that does not return. They end, with a line
-// of error at most, and leave no output. The signals are sent once the run has shown where it is.
+// TestSignals sends SIGTERM, SIGINT twice, SIGQUIT, or SIGSEGV to runs that do not end by
+// themselves: one that waits for its next row, and one inside a kernel that does not return. They
+// end, with a line of error at most, and leave no output. The signals are sent once the run has
+// shown where it is.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	if !runner.HasTensorFlow {
@@ -40,7 +41,7 @@ func TestSignals(t *testing.T) {
 	}
 	works, hung := modeltest.TwiceLibrary(t, "(void)0"), modeltest.TwiceLibrary(t, hangs)
 	for _, flags := range []string{"", "--isolate", "--timeout 1h", "--isolate --timeout 1h"} {
-		for _, s := range [][]syscall.Signal{{syscall.SIGTERM}, {syscall.SIGINT, syscall.SIGINT}, {syscall.SIGQUIT}} {
+		for _, s := range [][]syscall.Signal{{syscall.SIGTERM}, {syscall.SIGINT, syscall.SIGINT}, {syscall.SIGQUIT}, {syscall.SIGSEGV}} {
 			for _, library := range []string{works, hung} {
 				waits := library == works
 				if waits && strings.Contains(flags, "--timeout") {
@@ -110,15 +111,12 @@ func interrupted(t *testing.T, cmd *exec.Cmd, answers bool, signals []syscall.Si
 	_ = cmd.Wait() // as is seen
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	failures := strings.Count(said.String(), "tfrun: error: ")
-	// One of TensorFlow's threads dies of SIGQUIT, one of Go's says so.
-	if signals[0] == syscall.SIGQUIT {
-		if (!status.Signaled() || status.Signal() != syscall.SIGQUIT) && (status.ExitStatus() != exitDied || failures != 1) {
-			t.Errorf("%v with %d lines of error:\n%s", cmd.ProcessState, failures, said.String())
-		}
-		return
+	code := exitInterrupted
+	if signals[0] == syscall.SIGSEGV {
+		code = exitDied
 	}
 	second := len(signals) > 1 && status.Signaled() && slices.Contains(signals, status.Signal())
-	if !second && (status.ExitStatus() != exitInterrupted || failures != 1) || failures > 1 {
-		t.Errorf("%v with %d lines of error, want %d with one:\n%s", cmd.ProcessState, failures, exitInterrupted, said.String())
+	if !second && (status.ExitStatus() != code || failures != 1) || failures > 1 {
+		t.Errorf("%v with %d lines of error, want %d with one:\n%s", cmd.ProcessState, failures, code, said.String())
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/lastwords"
 	"github.com/tfrun/tfrun/internal/partfile"
 )
@@ -69,6 +73,27 @@ func (p *process) interrupt(ctx context.Context) {
 		p.exit(exitInterrupted, func() {
 			partfile.AbandonAll()
 			fmt.Fprintln(p.std.err, "tfrun: error: interrupted, in the middle of something that does not end")
+		})
+	})
+}
+
+// quits ends the process at SIGQUIT (Ctrl-\), whatever it is doing; with -v after the stacks of all
+// goroutines. Go's own handler, which a second SIGQUIT meets, reads stacks while their goroutines
+// run on, where it may fault, and in a thread of TensorFlow's it just dies.
+func (p *process) quits() {
+	quit := make(chan os.Signal, 1)
+	signal.Notify(quit, syscall.SIGQUIT)
+	crash.Go(func() error {
+		<-quit
+		signal.Reset(syscall.SIGQUIT)
+		if verbose(p.args) {
+			_ = pprof.Lookup("goroutine").WriteTo(p.std.err, 2) // useful, but not necessary
+		}
+		return nil
+	}, func(error) {
+		p.exit(exitInterrupted, func() {
+			partfile.AbandonAll()
+			fmt.Fprintln(p.std.err, "tfrun: error: interrupted by SIGQUIT")
 		})
 	})
 }

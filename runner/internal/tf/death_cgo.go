@@ -14,6 +14,7 @@ package tf
 // #include <stdlib.h>
 // #include <string.h>
 // #include <sys/syscall.h>
+// #include <sys/uio.h>
 // #include <time.h>
 // #include <ucontext.h>
 // #include <unistd.h>
@@ -41,12 +42,12 @@ package tf
 // #endif
 // }
 //
-// // say writes one line to standard error as it was.
-// static void say(const char *const words[], size_t n) {
-//   for (size_t i = 0; i < n; i++) {
-//     ssize_t written = write(errors, words[i], strlen(words[i]));
-//     (void)written;
-//   }
+// // say writes to standard error as it was, at once: another thread may be ending the process.
+// static void say(const char *const words[], int n) {
+//   struct iovec parts[n];
+//   for (int i = 0; i < n; i++) parts[i] = (struct iovec){(void *)words[i], strlen(words[i])};
+//   ssize_t written = writev(errors, parts, n);
+//   (void)written;
 // }
 //
 // // unheard says what Go has not said in time: it may lack memory, or a thread to run on.
@@ -159,21 +160,26 @@ package tf
 // static int own(uintptr_t pc) { return pc >= begin && pc < end; }
 //
 // // die handles fatal signals. A fault in the program's own code becomes a panic, by Go's handler.
-// // Any other fault is a library's: its thread stops, and Go has a moment to report it and to end
-// // the process.
+// // Where Go ends the process for one, that handler reads the stacks of goroutines that run on,
+// // and may fault itself: what it has said until then is all. Any other fault is a library's: its
+// // thread stops, and Go has a moment to report it and to end the process.
 // static void die(int sig, siginfo_t *info, void *context) {
-//   if (own(at(context))) {
+//   static __thread volatile sig_atomic_t handling;
+//   if (own(at(context)) && !handling) {
 //     if (watched && sig == SIGABRT && info->si_code == SI_TKILL) {
 //       finished = 1; // it is the last thing that Go does, and watch_go ends the process
 //       for (;;) pause();
 //     }
 //     for (size_t i = 0; i < count; i++) {
 //       if (fatal[i] == sig && (before[i].sa_flags & SA_SIGINFO)) {
+//         handling = 1;
 //         before[i].sa_sigaction(sig, info, context);
+//         handling = 0;
 //         return;
 //       }
 //     }
 //   }
+//   if (handling) finished = 1;
 //   last(sig, 0);
 // }
 //
@@ -231,8 +237,9 @@ package tf
 //     struct sigaction action;
 //     memset(&action, 0, sizeof action);
 //     action.sa_sigaction = die;
-//     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+//     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER;
 //     sigfillset(&action.sa_mask);
+//     for (size_t k = 0; k < count; k++) sigdelset(&action.sa_mask, fatal[k]);
 //     if (sigaction(fatal[i], &action, &before[i]) != 0) return -1;
 //   }
 //   return 0;

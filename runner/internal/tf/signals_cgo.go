@@ -6,7 +6,7 @@ package tf
 // #include <string.h>
 //
 // static void default_signals(void) {
-//   static const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+//   static const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGQUIT};
 //   struct sigaction action;
 //   memset(&action, 0, sizeof action);
 //   action.sa_handler = SIG_DFL;
