@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // Memory that the process may not count on, or may.
@@ -52,12 +54,13 @@ func BoundMemory(device string, inherited bool) {
 	if bounded.Swap(true) {
 		return
 	}
-	go func() {
+	crash.Go(func() error {
 		root := os.DirFS("/")
 		for was, ok := is.Cur, true; ok; time.Sleep(roomEvery) {
 			was, ok = setRoom(root, was)
 		}
-	}()
+		return nil
+	}, func(error) {}) // the memory is not bounded any more
 }
 
 // setRoom sets the bound and returns it, unless it is another by now than it was, as somebody
