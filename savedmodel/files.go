@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/tfrun/tfrun/internal/regular"
 )
 
 // The names of a SavedModel's files (constants.h of TensorFlow's cc/saved_model).
@@ -77,27 +78,16 @@ func readOpen(f *os.File, size, limit int64, check func(head []byte) error) ([]b
 // anyHead is a check of a file's first bytes that takes all.
 func anyHead([]byte) error { return nil }
 
-// openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the
-// reader waiting, and a device has no end.
+// openRegular opens a file, which must be a regular one, and returns its size.
 func openRegular(path string) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ENXIO) { // a socket, or a terminal that there is not
-		return nil, 0, formatError(path, "is no regular file")
-	}
-	if err != nil {
+	f, size, err := regular.Open(path)
+	switch {
+	case errors.Is(err, regular.ErrOther):
+		return nil, 0, formatError(path, "%v", regular.ErrOther)
+	case err != nil:
 		return nil, 0, &FileError{File: path, Msg: cause(err), Err: err}
 	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		err = &FileError{File: path, Msg: cause(err), Err: err}
-	case !info.Mode().IsRegular():
-		err = formatError(path, "is no regular file")
-	default:
-		return f, info.Size(), nil
-	}
-	_ = f.Close() // nothing was written
-	return nil, 0, err
+	return f, size, nil
 }
 
 // sniff recognizes by its first bytes what is often found where a model's file should be.

@@ -3,7 +3,6 @@ package savedmodel
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 
+	"github.com/tfrun/tfrun/internal/regular"
 	"github.com/tfrun/tfrun/internal/weight"
 )
 
@@ -121,17 +121,7 @@ func isKerasFile(path string) bool {
 	case ".keras", ".h5", ".hdf5":
 		return true
 	}
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return false // opening a pipe would wait for whoever writes to it
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	head := make([]byte, 43)
-	n, _ := io.ReadFull(f, head) // a shorter file is no Keras file
-	text := string(head[:n])
+	text := string(regular.Head(path, 43))
 	return strings.HasPrefix(text, "\x89HDF\r\n\x1a\n") || strings.HasPrefix(text, "PK\x03\x04") && (strings.HasSuffix(text, "metadata.json") || strings.Contains(text, "config.json"))
 }
 

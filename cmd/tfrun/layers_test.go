@@ -84,6 +84,7 @@ dataset/pipeline: tensor dataset
 
 internal/wire:
 internal/words:
+internal/regular:
 internal/ops:
 internal/hdf5:
 internal/strict:
@@ -94,7 +95,7 @@ internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire internal/strict
 internal/shape: tensor internal/graph
 savedmodel: tensor internal/wire internal/graph internal/words
-savedmodel: internal/strict internal/weight
+savedmodel: internal/strict internal/weight internal/regular
 savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
 savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
 savedmodel/internal/kerasnames:
@@ -109,7 +110,7 @@ savedmodel/sizes: tensor savedmodel savedmodel/internal/body
 savedmodel/sizes: internal/graph internal/shape internal/words savedmodel/internal/kerasnames
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
 savedmodel/kerasfile: savedmodel/internal/kerasnames
-savedmodel/kerasfile: savedmodel/scan internal/hdf5
+savedmodel/kerasfile: savedmodel/scan internal/hdf5 internal/regular
 internal/rewrite: tensor savedmodel savedmodel/padding
 internal/rewrite: internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
@@ -131,8 +132,9 @@ runner: internal/rewrite internal/ops internal/admit internal/words internal/cra
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/xla runner/internal/sequence
 runner/job/internal/source: dataset internal/words internal/store runner/internal/option
+runner/job/internal/source: internal/regular
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
-runner/job: internal/words internal/crash internal/store internal/cache
+runner/job: internal/words internal/crash internal/store internal/cache internal/regular
 runner/job/stores: internal/store
 runner/job: runner runner/job/internal/source internal/partfile
 runner/job: tensor dataset savedmodel savedmodel/sizes

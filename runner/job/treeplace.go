@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/regular"
 	"github.com/tfrun/tfrun/internal/store"
 )
 
@@ -121,14 +122,19 @@ const maxJournal = 512 << 20
 
 // readLocal reads a journal on this machine. Other shards' are others' files.
 func readLocal(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
+	f, _, err := regular.Open(name)
+	if err != nil && !errors.Is(err, regular.ErrOther) {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxJournal {
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(f, maxJournal+1))
+		err = errors.Join(err, f.Close())
+	}
+	if errors.Is(err, regular.ErrOther) || len(text) > maxJournal {
 		return nil, &ResumeError{Output: name, Msg: "it is no journal"}
 	}
-	return os.ReadFile(name)
+	return text, err
 }
 
 // keepJournal copies this shard's journal into a folder in a store, for other shards and other

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/hdf5"
+	"github.com/tfrun/tfrun/internal/regular"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -90,10 +91,7 @@ func Is(path string) bool {
 	if strings.HasSuffix(path, shardsName) {
 		return info.Mode().IsRegular()
 	}
-	if !info.Mode().IsRegular() { // opening a pipe would wait for whoever writes to it
-		return false
-	}
-	f, err := os.Open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return false
 	}
@@ -104,12 +102,12 @@ func Is(path string) bool {
 	case err != nil:
 		return false
 	case string(head[:4]) == "PK\x03\x04":
-		z, err := zip.NewReader(f, info.Size())
+		z, err := zip.NewReader(f, size)
 		return err == nil && slices.ContainsFunc(z.File, func(e *zip.File) bool { return e.Name == configName })
 	case string(head) == hdf5.Signature:
 		return true
 	}
-	return info.Mode().IsRegular() && behindUserBlock(f, info.Size())
+	return behindUserBlock(f, size)
 }
 
 // behindUserBlock reports whether an HDF5 file starts behind a block of the user's own.
@@ -148,7 +146,7 @@ func open(path string, onlyConfig bool) (_ *Model, err error) {
 	if info.IsDir() {
 		return m, m.openFolder()
 	}
-	f, err := os.Open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return nil, &Error{Path: path, Err: withoutPath(err)}
 	}
@@ -161,19 +159,19 @@ func open(path string, onlyConfig bool) (_ *Model, err error) {
 	switch text := string(head[:n]); {
 	case strings.HasSuffix(path, shardsName) && strings.HasPrefix(text, "{"):
 		m.Kind = Weights
-		index, err := readAll(io.NewSectionReader(f, 0, info.Size()), maxText)
+		index, err := readAll(io.NewSectionReader(f, 0, size), maxText)
 		if err != nil {
 			return nil, &Error{Path: path, Err: withoutPath(err)}
 		}
 		return m, m.openShards(index)
 	case strings.HasPrefix(text, "PK"):
-		return m, m.openArchive(f, info.Size())
+		return m, m.openArchive(f, size)
 	case strings.HasPrefix(text, "version https://git-lfs"):
 		return nil, &Error{Path: path, Err: fmt.Errorf("a Git LFS pointer in the place of the file; fetch it with: git lfs pull: %w", ErrNotKeras)}
 	case strings.HasPrefix(strings.TrimSpace(strings.ToLower(text)), "<!doctype html"), strings.HasPrefix(strings.TrimSpace(text), "<html"):
 		return nil, &Error{Path: path, Err: fmt.Errorf("a web page in the place of the file: %w", ErrNotKeras)}
 	}
-	return m, m.openHDF5(f, info.Size())
+	return m, m.openHDF5(f, size)
 }
 
 // withoutPath takes the path off an error that will get it from an *Error.
@@ -211,7 +209,7 @@ func (m *Model) openFolder() error {
 		return m.fail("", ErrNotKeras)
 	}
 	read := func(name string) ([]byte, error) {
-		f, err := os.Open(filepath.Join(m.Path, name))
+		f, _, err := regular.Open(filepath.Join(m.Path, name))
 		if err != nil {
 			return nil, withoutPath(err)
 		}
@@ -234,16 +232,12 @@ func (m *Model) spare(err error) error {
 }
 
 func (m *Model) openFolderWeights() error {
-	f, err := os.Open(filepath.Join(m.Path, weightsName))
+	f, size, err := regular.Open(filepath.Join(m.Path, weightsName))
 	if err != nil {
 		return m.fail(weightsName, withoutPath(err))
 	}
 	m.closers = append(m.closers, f)
-	info, err := f.Stat()
-	if err != nil {
-		return m.fail(weightsName, withoutPath(err))
-	}
-	return m.readWeights(weightsName, f, info.Size())
+	return m.readWeights(weightsName, f, size)
 }
 
 // readTexts reads the configuration and what is said of it.

@@ -2,12 +2,12 @@ package kerasfile
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/regular"
 )
 
 // maxShards bounds into how many files the weights may be split.
@@ -23,19 +23,12 @@ func (m *Model) openShards(index []byte) error {
 	var whole *weightTree
 	for _, name := range names {
 		path := filepath.Join(filepath.Dir(m.Path), name)
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for whoever writes
-			err = errors.New("no regular file")
-		}
-		if err != nil {
-			return m.fail(name, withoutPath(err))
-		}
-		f, err := os.Open(path)
+		f, size, err := regular.Open(path)
 		if err != nil {
 			return m.fail(name, withoutPath(err))
 		}
 		m.closers = append(m.closers, f)
-		if err := m.readWeights(name, f, info.Size()); err != nil {
+		if err := m.readWeights(name, f, size); err != nil {
 			return err
 		}
 		if whole == nil {

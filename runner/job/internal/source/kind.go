@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/regular"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
@@ -190,17 +190,7 @@ func innerFormat(name, format string) string {
 // unnamed returns an error about a file whose name shows no format, by its contents; err if these
 // do not show it either.
 func unnamed(name string, err error) error {
-	if info, statErr := os.Stat(name); statErr != nil || !info.Mode().IsRegular() {
-		return err // opening a pipe would wait for who writes to it
-	}
-	f, openErr := os.Open(name) //nolint:gosec // the user named it
-	if openErr != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // it was read
-	head := make([]byte, kindHead)
-	n, _ := f.ReadAt(head, 0)
-	if k, ok := kindOf(head[:n]); ok {
+	if k, ok := kindOf(regular.Head(name, kindHead)); ok {
 		return k.misread(name, "")
 	}
 	return err
