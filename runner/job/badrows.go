@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
@@ -74,18 +75,18 @@ func openErrors(name string, done int64) (*errorFile, error) {
 	if err := partfile.RefuseModel(name); err != nil {
 		return nil, err
 	}
+	if partfile.IsStream(name) {
+		f, err := partfile.OpenStream(name)
+		if err != nil {
+			return nil, fmt.Errorf("errors: %w", err)
+		}
+		return &errorFile{f}, nil
+	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666) //nolint:gosec // the user named it
 	if err != nil {
 		return nil, fmt.Errorf("errors: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() { // a device or a pipe is only written to
-		return &errorFile{f}, nil
-	}
-	size := int64(0)
-	if err == nil {
-		size, err = keptErrors(f, done)
-	}
+	size, err := keptErrors(f, done)
 	if err == nil {
 		err = f.Truncate(size)
 	}
@@ -99,22 +100,46 @@ func openErrors(name string, done int64) (*errorFile, error) {
 }
 
 // keptErrors returns how many bytes of the file are whole lines about the first done rows.
-func keptErrors(f *os.File, done int64) (size int64, err error) {
-	if info, err := f.Stat(); err != nil || done == 0 || !info.Mode().IsRegular() {
-		return 0, err
-	}
+func keptErrors(f io.Reader, done int64) (size int64, err error) {
 	r := bufio.NewReader(f)
-	for {
-		line, err := r.ReadBytes('\n')
-		var row badRow
-		if errors.Is(err, io.EOF) || err == nil && (json.Unmarshal(line, &row) != nil || row.Result < 1 || row.Result > done) {
-			return size, nil
-		}
-		if err != nil {
+	for done > 0 {
+		n, ok, err := skipBad(r, done)
+		if err != nil || !ok {
 			return size, err
 		}
-		size += int64(len(line))
+		size += n
 	}
+	return size, nil
+}
+
+// skipBad reads a line as [errorFile.write] writes it, about one of the first done rows, and
+// returns how long it is; ok is false at the end, and for any other line. What a bad row keeps may
+// be long, and what was left may be no file of bad rows: of a line its two ends are looked at.
+func skipBad(r *bufio.Reader, done int64) (size int64, ok bool, err error) {
+	const before, after = `{"result":`, "}\n"
+	part, err := r.ReadSlice('\n')
+	number, _, _ := bytes.Cut(bytes.TrimPrefix(part, []byte(before)), []byte(","))
+	result, notOne := strconv.ParseInt(string(number), 10, 64)
+	if !bytes.HasPrefix(part, []byte(before)) || notOne != nil || result < 1 || result > done {
+		if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
+			err = nil
+		}
+		return 0, false, err
+	}
+	var end []byte
+	for {
+		size += int64(len(part))
+		end = append(end, part[max(0, len(part)-len(after)):]...)
+		end = end[max(0, len(end)-len(after)):]
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			break
+		}
+		part, err = r.ReadSlice('\n')
+	}
+	if errors.Is(err, io.EOF) {
+		return 0, false, nil
+	}
+	return size, string(end) == after, err
 }
 
 // write adds row n of the output, from 1.
