@@ -30,6 +30,7 @@ func hostileFaults() []hostileCase {
 		{"fault", "two runs into one output", (*hostile).twoRuns},
 		{"fault", "rows come slowly: a result is there before the next row", (*hostile).slowRows},
 		{"fault", "the reader of the results goes away (`head -1`)", (*hostile).readerGone},
+		{"fault", "results of each kind go to a named pipe that nobody reads", (*hostile).unread},
 		{"fault", "NaN and infinity in and out", (*hostile).notNumbers},
 	}
 }
@@ -287,6 +288,29 @@ func (h *hostile) readerGone() string {
 		h.Errorf("after %v: %s", time.Since(start), errs.String())
 	}
 	return "it ends without a word"
+}
+
+// unread writes what can be written into a pipe that nobody reads.
+func (h *hostile) unread() string {
+	model, rows := h.model("k3_autoencoder"), h.eights(5000)
+	bad := h.file("bad.jsonl", bytes.Repeat([]byte("[1]\n"), 5000))
+	for _, args := range [][]string{
+		{"predict", model, rows, "-o", "p.jsonl"},
+		{"predict", model, rows, "-o", "p.npy"},
+		{"predict", model, rows, "-o", "p.parquet"},
+		{"predict", model, rows, "--plot", "p.svg"},
+		{"predict", model, bad, "-o", "out.jsonl", "--skip-bad-rows", "--errors", "p.errors"},
+		{"shapes", model, "-o", "p.txt"},
+	} {
+		for _, pipe := range args {
+			if strings.HasPrefix(pipe, "p.") {
+				h.fifo(pipe)
+				h.refused(1, fmt.Sprintf("output %q: is a pipe that nobody reads", pipe), args...)
+				_ = os.Remove(filepath.Join(h.dir, pipe))
+			}
+		}
+	}
+	return "exit 1: `output \"p.jsonl\": is a pipe that nobody reads`"
 }
 
 func (h *hostile) notNumbers() string {

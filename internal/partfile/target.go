@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 )
 
 // IsStream reports whether an output exists and is no regular file: a device, a named pipe, a
@@ -15,13 +17,31 @@ func IsStream(path string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// OpenStream opens an output for which [IsStream] is true.
+// pipeWait is how long opening a named pipe waits for a reader, as it does for a writer of rows.
+const pipeWait = 5 * time.Second
+
+// errNoReader says that an output is a named pipe, and that no process opened it for reading.
+var errNoReader = errors.New("is a pipe that nobody reads")
+
+// OpenStream opens an output for which [IsStream] is true. A named pipe opens when another process
+// opens its other end; OpenStream waits 5 seconds for that, then fails, instead of waiting for
+// ever.
 func OpenStream(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, outputError(path, err)
+	flags := os.O_WRONLY
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		flags |= syscall.O_NONBLOCK // says ENXIO where there is no reader
 	}
-	return f, nil
+	for end := time.Now().Add(pipeWait); ; time.Sleep(pipeWait / 500) {
+		f, err := os.OpenFile(path, flags, 0)
+		switch {
+		case err == nil:
+			return f, nil
+		case flags == os.O_WRONLY || !errors.Is(err, syscall.ENXIO):
+			return nil, outputError(path, err)
+		case time.Now().After(end):
+			return nil, outputError(path, errNoReader)
+		}
+	}
 }
 
 // target returns the file that an output's name stands for, which for a link is the file that it

@@ -5,12 +5,14 @@ package partfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // writeBoth writes "new" to an output in both ways.
@@ -167,5 +169,32 @@ func TestModelFiles(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOpenStreamLate: a named pipe opens as soon as somebody reads it.
+func TestOpenStreamLate(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		text, err := os.ReadFile(name)
+		read <- fmt.Sprint(string(text), err)
+	}()
+	f, err := OpenStream(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// more than a pipe holds
+	_, err = io.WriteString(f, strings.Repeat("results\n", 100_000))
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := <-read, strings.Repeat("results\n", 100_000)+"<nil>"; got != want {
+		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
 }
