@@ -2,6 +2,9 @@ package layers_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/tfrun/tfrun/savedmodel/layers"
@@ -45,6 +48,72 @@ func TestIsOperation(t *testing.T) {
 		}
 		if got := l.IsOperation(); got != want {
 			t.Errorf("IsOperation of %s = %v", text, got)
+		}
+	}
+}
+
+// TestBehindWhatIsNotKnown: what stands behind a layer whose result only code of its own makes has
+// no shape because its input has none, in a stack and in a graph, however far behind; no reason
+// says that Keras' own layers have no rule.
+func TestBehindWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	behind := []string{
+		`{"class_name": "Conv2D", "config": {"name": "conv", "filters": 4, "kernel_size": [3, 3], "strides": [2, 2], "padding": "same"}`,
+		`{"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": [2, 2], "strides": [2, 2], "padding": "valid"}`,
+		`{"class_name": "Dropout", "config": {"name": "dropout", "rate": 0.5}`,
+		`{"class_name": "Flatten", "config": {"name": "flatten"}`,
+		`{"class_name": "Dense", "config": {"name": "dense", "units": 3}`,
+	}
+	input := `{"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_input_shape": [null, 8, 8, 3]}, "inbound_nodes": []}`
+	code := `{"class_name": "Lambda", "name": "code", "config": {"name": "code"}`
+	stack, graph, last := input+", "+code+"}", input+", "+code+`, "inbound_nodes": [[["x", 0, 0, {}]]]}`, "code"
+	for _, l := range behind {
+		name := regexp.MustCompile(`"name": "(\w+)"`).FindStringSubmatch(l)[1]
+		stack += ", " + l + "}"
+		graph += ", " + l + fmt.Sprintf(`, "name": %q, "inbound_nodes": [[[%q, 0, 0, {}]]]}`, name, last)
+		last = name
+	}
+	for _, config := range []string{
+		`{"class_name": "Sequential", "config": {"name": "m", "layers": [` + stack + `]}}`,
+		`{"class_name": "Functional", "config": {"name": "m", "layers": [` + graph + `], "input_layers": [["x", 0, 0]], "output_layers": [["dense", 0, 0]]}}`,
+	} {
+		root, err := layers.ParseConfig([]byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := layers.FromConfig(root, "2.15.0", nil).Layers
+		rows = rows[len(rows)-len(behind):]
+		for _, l := range rows {
+			if !slices.Contains(l.Why, "the output's shape is not known, as that of the input is not") {
+				t.Errorf("%s %s (%s): %q", root.ClassName, l.Name, l.Output, l.Why)
+			}
+		}
+	}
+}
+
+// TestEachStep: sizes that a TimeDistributed gives are explained by the layer that it applies to
+// each step, be it a layer or a model.
+func TestEachStep(t *testing.T) {
+	t.Parallel()
+	const model = `{"class_name": "Sequential", "config": {"name": "inner", "layers": [
+		{"class_name": "InputLayer", "config": {"name": "frame", "batch_shape": [null, 8, 3]}},
+		{"class_name": "Flatten", "config": {"name": "flat"}},
+		{"class_name": "Dense", "config": {"name": "dense", "units": 4}}]}}`
+	for inner, want := range map[string]string{
+		`{"class_name": "Dense", "config": {"name": "d", "units": 4}}`: "4: the layer's units",
+		`{"class_name": "Flatten", "config": {"name": "d"}}`:           "24 = 8 × 3: all axes but the batch and the steps, flattened",
+		model: "4: what the layer gives that is applied to each step",
+	} {
+		root, err := layers.ParseConfig([]byte(`{"class_name": "Sequential", "config": {"name": "m", "layers": [
+			{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [null, 5, 8, 3]}},
+			{"class_name": "TimeDistributed", "config": {"name": "td", "layer": ` + inner + `}}]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := layers.FromConfig(root, "3.15.0", nil).Layers
+		l := rows[len(rows)-1]
+		if !slices.Contains(l.Why, want) || !slices.Contains(l.Why, "5: the layer is applied to each step; as in the input") {
+			t.Errorf("%s: %s: %q, want %q", inner, l.Output, l.Why, want)
 		}
 	}
 }

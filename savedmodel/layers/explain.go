@@ -37,7 +37,7 @@ const (
 func (t *Table) explain(by string) {
 	e := &explainer{by: by, otherwise: ": as the graph has it", axes: map[tensorKey][]openAxis{}, steps: map[*Layer]*step{}}
 	if by != theSignature {
-		e.otherwise = ": as the file has it"
+		e.otherwise = ": what the layer's configuration makes of its input"
 	}
 	takers := t.Takers()
 	e.probe = t.probe(takers)
@@ -394,7 +394,7 @@ func timeGone(l *Layer) string {
 var ofEachStep = strings.NewReplacer("all axes but the batch,", "all axes but the batch and the steps,", "in each row", "in each step", "of the input", "of each step")
 
 // timeDistributed explains a size by the rules of the layer that is applied to each step, where its
-// class is known.
+// class and what it does to the size are known.
 func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last bool) string {
 	if d == 1 {
 		return ": the layer is applied to each step; as in the input"
@@ -402,10 +402,15 @@ func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last 
 	class, inner := l.info.config.Layer("layer")
 	if class != "" && class != "TimeDistributed" && d > 1 && in.Rank() > 2 && out.Rank() > 2 {
 		row := &Layer{Class: class, Weights: l.Weights, info: layerInfo{config: inner, in: []tensor.Shape{tensor.MakeShape(slices.Delete(in.Dims(), 1, 2)...)}}}
-		return ofEachStep.Replace(e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1))
+		if reason := e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1); reason != "" {
+			return ofEachStep.Replace(reason)
+		}
 	}
-	if last && find(l.Weights, "kernel") != nil {
+	switch {
+	case last && class == "" && find(l.Weights, "kernel") != nil:
 		return ": the units or filters of the layer that is applied to each step"
+	case d > 1:
+		return ": what the layer gives that is applied to each step"
 	}
 	return ""
 }

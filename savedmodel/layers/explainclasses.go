@@ -68,6 +68,8 @@ var explainers = map[string]dimExplainer{
 	"Concatenate":   explainConcat,
 	"Resizing":      explainImage, "CenterCrop": explainImage, "RandomCrop": explainImage,
 	"GlobalAveragePooling1D": explainGlobal("mean"), "GlobalAveragePooling2D": explainGlobal("mean"), "GlobalAveragePooling3D": explainGlobal("mean"),
+	"AdaptiveAveragePooling1D": explainAdaptive, "AdaptiveAveragePooling2D": explainAdaptive, "AdaptiveAveragePooling3D": explainAdaptive,
+	"AdaptiveMaxPooling1D": explainAdaptive, "AdaptiveMaxPooling2D": explainAdaptive, "AdaptiveMaxPooling3D": explainAdaptive,
 	"GlobalMaxPooling1D": explainGlobal("maximum"), "GlobalMaxPooling2D": explainGlobal("maximum"), "GlobalMaxPooling3D": explainGlobal("maximum"),
 	"CategoryEncoding":  lastIs(": the number of categories"),
 	"StringLookup":      explainLookup,
@@ -331,4 +333,11 @@ func explainGlobal(what string) dimExplainer {
 		}
 		return ""
 	}
+}
+
+func explainAdaptive(l *Layer, _, out tensor.Shape, d int, _ bool) string {
+	if d == 0 || d == channelAxis(l, out) {
+		return ""
+	}
+	return ": the layer's output_size"
 }

@@ -180,7 +180,7 @@ func TestWordsHold(t *testing.T) {
 		}
 	}
 	t.Log(checked)
-	for _, words := range []string{"open", "follows", "the layer's filters", "the layer's height", "a filter for each channel", "the channels;", "(keepdims)", "as in all inputs"} {
+	for _, words := range []string{"open", "follows", "the layer's filters", "the layer's height", "a filter for each channel", "the channels;", "(keepdims)", "as in all inputs", "the layer's output_size"} {
 		if checked[words] < 4 {
 			t.Errorf("%d reasons of the kind %q", checked[words], words)
 		}
@@ -211,6 +211,7 @@ func (c *recordedCall) claims(i, d int) map[string]bool {
 	return map[string]bool{
 		"the layer's units": given("units"), "the layer's filters": given("filters"),
 		"the layer's height": given("height"), "the layer's width": given("width"), "the layer's max_tokens": given("max_tokens"),
+		"the layer's output_size":   slices.Contains(config.Nums("output_size"), n),
 		"of the vocabulary, and":    c.Config["pad_to_max_tokens"] != true,
 		"a filter for each channel": d == place && n == in.Dim(place), "the depth_multiplier": d == place && n != in.Dim(place),
 		"the channels;": n == in.Dim(place), "(keepdims)": n == 1 && d != place, "as in all inputs": alike,

@@ -156,14 +156,15 @@ func (f *formulaWriter) products(weights []Weight) (string, int64) {
 		terms = append(terms, words.Product(w.Shape.Dims()))
 		names = append(names, strings.ReplaceAll(short(w.Name), "_", " "))
 	}
+	numbered := strings.Trim(names[0], "0123456789") == "" // by the file
 	if sorted := slices.Sorted(slices.Values(names)); len(slices.Compact(sorted)) < len(names) {
 		for i, w := range weights { // of layers within
 			path := strings.Split(w.Name, "/")
 			names[i] = strings.Join(path[max(0, len(path)-2):len(path)-1], "") + " " + names[i]
 		}
 	}
-	if f.note = ": " + strings.Join(names, " + "); strings.Trim(names[0], "0123456789") == "" {
-		f.note = "" // the file numbers them
+	if f.note = ": " + strings.Join(names, " + "); numbered {
+		f.note = ""
 	}
 	return strings.Join(terms, " + "), total
 }

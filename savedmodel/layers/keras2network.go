@@ -486,7 +486,7 @@ func (n *network) noteShape(l *Layer) {
 		if l.info.partial {
 			l.guess("output_shape", "the shapes are those that other layers take; whether the layer gives more, only its code says")
 		}
-	case cfg.Builtin() && l.Class != "Lambda" && slices.ContainsFunc(l.info.in, open):
+	case cfg.Builtin() && l.Class != "Lambda" && (len(l.info.in) == 0 || slices.ContainsFunc(l.info.in, open)):
 		l.note("the output's shape is not known, as that of the input is not")
 	case cfg.Builtin() && l.Class != "Lambda":
 		l.note("the output's shape is not in the file, and no rule for it is known")
