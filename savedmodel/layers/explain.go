@@ -357,7 +357,7 @@ func (e *explainer) fromInside(l *Layer, s tensor.Shape, d int) string {
 	for _, inner := range slices.Backward(l.Layers) {
 		for _, t := range inner.shapes() {
 			switch {
-			case t.Rank() != s.Rank() || t.Dim(d) != s.Dim(d) || giver == inner:
+			case inner.Class == "InputLayer" || t.Rank() != s.Rank() || t.Dim(d) != s.Dim(d) || giver == inner:
 			case giver == nil:
 				giver = inner
 			case len(l.shapes()) > 1:

@@ -41,6 +41,7 @@ const (
 	whyWithinOwn    = "whether what this layer is in is a model, and which shapes Keras then prints of its layers, does not show"
 	whyNestedOpen   = "the model that this layer is in may have an input of its own with open sizes, for which Keras then prints its layers"
 	whyCallOrder    = "the row stands where the graph calls the layer; the order in which the model has its layers does not show"
+	whyInnerInput   = "a model that was made of inputs and outputs has input layers, of which the files hold no names and no shapes: there is one here for each tensor that the model is called with"
 	whyRelaxed      = "where a stack was given no input, Keras 2 prints None for sizes in which its calls differed: the file has those of one call"
 	whyInner        = "the signature does more than call the model: what it gives the model and what it takes from it have no names"
 	whyNamesakes    = "several variables have one path: whether these are several layers of one name, or one layer, does not show"

@@ -74,6 +74,26 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 			row.guess("output_shape", whyNestedOpen)
 		}
 	}
+	if isModel(l.class) && l.class != "Sequential" {
+		r.Layers = append(k.innerInputs(l.calls[len(l.calls)-1]), r.Layers...)
+	}
+}
+
+// innerInputs makes the rows of the input layers of a model that was made of inputs and outputs and
+// is called by another: one for each tensor that it is called with.
+func (k *keras3) innerInputs(c *scopes.Call) (rows []*Layer) {
+	name, first := "input_layer", 0
+	if k.mg.Framework == savedmodel.Keras2 {
+		name, first = "input", 1
+	}
+	for i, e := range c.Ins {
+		r := &Layer{Name: numbered(name, first+i), Class: "InputLayer", Output: oneShape(k.shapeOf(e.Ref))}
+		for _, field := range []string{"name", "output_shape", "order"} {
+			r.guess(field, whyInnerInput)
+		}
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 // hasExtent reports whether a size between the batch and the channels is known.

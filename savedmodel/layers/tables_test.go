@@ -441,3 +441,28 @@ func TestTables(t *testing.T) {
 	}
 	t.Logf("tables\n%s", strings.Join(lines, "\n"))
 }
+
+// TestNestedModelsHaveInputs: of every form, the rows of a model that was made of inputs and
+// outputs and stands in another hold its input layers, as Keras prints them.
+func TestNestedModelsHaveInputs(t *testing.T) {
+	t.Parallel()
+	found := map[string]int{}
+	for _, c := range tableCases(t) {
+		table, err := c.table()
+		if err != nil || table == nil {
+			continue
+		}
+		eachLayer(table.Layers, func(l *layers.Layer) {
+			if l.Class != "Functional" && l.Class != "Model" || len(l.Layers) == 0 {
+				return
+			}
+			found[c.kind]++
+			if !slices.ContainsFunc(l.Layers, func(inner *layers.Layer) bool { return inner.Class == "InputLayer" }) {
+				t.Errorf("%s (%s): %s (%s) has no input layer", c.dir, c.kind, l.Name, l.Class)
+			}
+		})
+	}
+	if len(found) < 8 && !testing.Short() {
+		t.Errorf("models in models of these forms alone: %v", found)
+	}
+}
