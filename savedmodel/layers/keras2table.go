@@ -7,9 +7,13 @@ import (
 )
 
 // keras2Layers rebuilds the table of a model that Keras 2 saved: from its metadata or, where that
-// names no layers, is damaged or is not there, like an export's. nil: there is nothing to go by.
+// names no layers, is damaged, of another model or not there, like an export's. nil: there is
+// nothing to go by.
 func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 	meta, damage := mg.KerasMetadata()
+	if err := otherModel(mg, meta); err != nil {
+		meta, damage = nil, err
+	}
 	t, err := metadataLayers(mg, meta)
 	if t == nil && err == nil {
 		t, err = exportedLayers(mg)

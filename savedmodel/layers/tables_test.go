@@ -107,32 +107,18 @@ func readTableCase(t *testing.T, file string) (c tableCase, ok bool) {
 	return c, true
 }
 
+// metadata is the file in which Keras 2 keeps its layers' configurations.
+const metadata = "keras_metadata.pb"
+
 // withoutMetadata makes a case of a Keras 2 model as tf.saved_model.save writes it, and as people
 // copy it: keras_metadata.pb is not there. ok is false where the model has no such file.
 func withoutMetadata(t *testing.T, c tableCase) (bare tableCase, ok bool) {
 	t.Helper()
-	const metadata = "keras_metadata.pb"
 	dir := filepath.Join(c.dir, "model")
 	if _, err := os.Stat(filepath.Join(dir, metadata)); err != nil {
 		return c, false
 	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		t.Fatal(err)
-	}
-	bareDir := t.TempDir()
-	for _, f := range files {
-		if f.Name() == metadata {
-			continue
-		}
-		if err := os.Symlink(filepath.Join(dir, f.Name()), filepath.Join(bareDir, f.Name())); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m, err := savedmodel.Open(bareDir)
+	m, err := savedmodel.Open(withMetadata(t, dir, ""))
 	if err != nil {
 		t.Errorf("%s without %s: %v", c.dir, metadata, err)
 		return c, false
@@ -140,6 +126,39 @@ func withoutMetadata(t *testing.T, c tableCase) (bare tableCase, ok bool) {
 	c.dir, c.kind = c.dir+" without "+metadata, "Keras 2, no metadata"
 	c.table = func() (*layers.Table, error) { return layers.Of(m.MetaGraphs[0]) }
 	return c, true
+}
+
+// withMetadata returns a folder with the files of a model's, and the metadata of another's; none
+// where that is "".
+func withMetadata(t *testing.T, dir, other string) string {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := t.TempDir()
+	if dir, err = filepath.Abs(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Name() == metadata {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(dir, f.Name()), filepath.Join(mixed, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if other == "" {
+		return mixed
+	}
+	data, err := os.ReadFile(filepath.Join(other, metadata))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(mixed, metadata), data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mixed
 }
 
 // tableOfFile reads the table of one of Keras' own files.
@@ -464,5 +483,59 @@ func TestNestedModelsHaveInputs(t *testing.T) {
 	}
 	if len(found) < 8 && !testing.Short() {
 		t.Errorf("models in models of these forms alone: %v", found)
+	}
+}
+
+// TestMetadataOfAnotherModel gives models of Keras 2 the metadata of others: the table is then of
+// the graph, and a note says so, unless each layer has the parameters that it has with its own.
+func TestMetadataOfAnotherModel(t *testing.T) {
+	t.Parallel()
+	var dirs []string
+	var own [][]int64 // the parameters of their rows
+	params := func(dir string) ([]int64, string) {
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := layers.Of(m.MetaGraphs[0])
+		if err != nil || table == nil {
+			return nil, "no table"
+		}
+		var all []int64
+		for _, l := range table.Layers {
+			if l.Params > 0 {
+				all = append(all, l.Params)
+			}
+		}
+		return all, strings.Join(table.Notes, "; ")
+	}
+	for _, c := range tableCases(t) {
+		dir := filepath.Join(c.dir, "model")
+		if _, err := os.Stat(filepath.Join(dir, metadata)); err != nil {
+			continue
+		}
+		all, notes := params(dir)
+		if strings.Contains(notes, "of another model") {
+			t.Errorf("%s: %s", dir, notes)
+		}
+		dirs, own = append(dirs, dir), append(own, all)
+	}
+	noted := 0
+	for i, dir := range dirs {
+		for step := 1; step <= 4; step++ {
+			other := dirs[(i+step*step)%len(dirs)]
+			got, notes := params(withMetadata(t, dir, other))
+			switch {
+			case strings.Contains(notes, "keras_metadata.pb is of another model"):
+				noted++
+			case notes == "no table": // of a graph that shows no layers
+			case !slices.Equal(got, own[i]):
+				t.Errorf("%s with the metadata of %s: parameters %v, and %v with its own", dir, other, got, own[i])
+			}
+		}
+	}
+	t.Logf("%d of %d have a note", noted, 4*len(dirs))
+	if noted < 3*len(dirs) {
+		t.Errorf("%d of %d have a note", noted, 4*len(dirs))
 	}
 }

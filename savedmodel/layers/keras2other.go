@@ -1,0 +1,95 @@
+package layers
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+)
+
+// shownBy says which of a layer's variables shows a number of its configuration: the size of the
+// axis, counted from behind.
+type shownBy struct {
+	variable string
+	behind   int
+	key      string
+}
+
+// shown lists Keras' classes of which all layers have such a variable once they were called.
+var shown = map[string]shownBy{
+	"Dense": {"kernel", 1, "units"}, "Embedding": {"embeddings", 1, "output_dim"},
+	"Conv1D": {"kernel", 1, "filters"}, "Conv2D": {"kernel", 1, "filters"}, "Conv3D": {"kernel", 1, "filters"},
+	"Conv1DTranspose": {"kernel", 2, "filters"}, "Conv2DTranspose": {"kernel", 2, "filters"}, "Conv3DTranspose": {"kernel", 2, "filters"},
+	"DepthwiseConv1D": {"depthwise_kernel", 1, "depth_multiplier"}, "DepthwiseConv2D": {"depthwise_kernel", 1, "depth_multiplier"},
+	"SimpleRNN": {"recurrent_kernel", 2, "units"}, "LSTM": {"recurrent_kernel", 2, "units"}, "GRU": {"recurrent_kernel", 2, "units"},
+}
+
+// bare matches Keras' classes whose layers have no variables.
+var bare = regexp.MustCompile(`^(?:InputLayer|Activation|ReLU|Softmax|Flatten|Reshape|Permute|Concatenate|Add|Multiply|(?:Spatial)?Dropout(?:[123]D)?|(?:Zero)?(?:Padding|Cropping|UpSampling)[123]D|(?:Global)?(?:Max|Average)Pooling[123]D)$`)
+
+// otherModel says by what keras_metadata.pb shows itself to be of another model than
+// saved_model.pb, as where people copy files one by one; nil where the two agree as far as is
+// looked at. Keras does not load them where they do not.
+func otherModel(mg *savedmodel.MetaGraph, meta savedmodel.KerasMetadata) error {
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil //nolint:nilerr // who asks for the table finds it
+	}
+	ids := slices.Sorted(maps.Keys(meta))
+	for id, node := range objs.Nodes {
+		if strings.HasPrefix(node.GetUserObject().GetIdentifier(), "_tf_keras_") && meta[id] == nil && len(ids) > 0 {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		o, kind := meta[id], ""
+		if id < len(objs.Nodes) {
+			kind = objs.Nodes[id].GetUserObject().GetIdentifier()
+		}
+		says := ""
+		switch {
+		case o == nil:
+			says = fmt.Sprintf("object %d, %q there, is not in it", id, kind)
+		case o.Identifier != kind:
+			says = fmt.Sprintf("its object %d is %q, and %q there", id, o.Identifier, kind)
+		default:
+			says = otherVariables(objs, id, o)
+		}
+		if says != "" {
+			return fmt.Errorf("keras_metadata.pb is of another model than saved_model.pb, which the table is of: %s", says)
+		}
+	}
+	return nil
+}
+
+// otherVariables says which variables of a layer's object its class and configuration contradict.
+func otherVariables(objs *savedmodel.ObjectGraph, id int, o *savedmodel.KerasObject) string {
+	variables := map[string]*savedmodel.Variable{}
+	for _, at := range []int{id, objs.Child(id, "cell")} {
+		if at < 0 {
+			continue
+		}
+		for _, c := range objs.Nodes[at].GetChildren() {
+			if v := objs.Variables[int(c.GetNodeId())]; v != nil {
+				variables[c.GetLocalName()] = v
+			}
+		}
+	}
+	s, ok := shown[o.ClassName]
+	if len(variables) == 0 || !ok && !bare.MatchString(o.ClassName) {
+		return ""
+	}
+	v := variables[s.variable]
+	if v == nil {
+		return fmt.Sprintf("its layer %q is of the class %s, which does not have the variables that are there", o.Name, o.ClassName)
+	}
+	want := rules.ParseConfig(o.Config).Num(s.key, -1)
+	if at := v.Shape.Rank() - s.behind; want > 0 && (at < 0 || v.Shape.Dim(at) != want) {
+		return fmt.Sprintf("its layer %q has %s %d, and a variable %s of shape %s there", o.Name, s.key, want, s.variable, v.Shape)
+	}
+	return ""
+}
