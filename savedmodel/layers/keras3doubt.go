@@ -127,6 +127,11 @@ func (k *keras3) doubtRows() {
 			}
 		}
 	}
+	if k.opens == 1 && k.table.ModelName == "model" && !k.table.Connected && !k.holdsLayers() {
+		for _, r := range k.inputRows {
+			r.guess("name", whyStackToo)
+		}
+	}
 	if len(k.adrift) > 1 {
 		for _, d := range k.adrift {
 			if r := k.made[d.layer]; r != nil {

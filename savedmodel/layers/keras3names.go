@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
@@ -115,7 +116,7 @@ func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) (name string, 
 	names := kerasnames.Bases(c.Raw)
 	owners := map[string]bool{}
 	for _, v := range c.Vars {
-		if name := k.layerOf(v); name != "" && slices.Contains(names, name) {
+		if name := k.layerOf(v); name != "" && slices.Contains(names, name) && (scopes.IsSeed(v) || !k.holdsScope(c, name)) {
 			owners[name] = true
 		}
 	}
@@ -136,6 +137,15 @@ func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) (name string, 
 	}
 	used.Mark(c.Raw)
 	return kerasnames.WithoutNumber(c.Raw), false
+}
+
+// holdsScope reports whether a scope of the name stands within a call's: then the layer of that
+// name is one of a model that is called, whatever the model's own name looks like.
+func (k *keras3) holdsScope(c *scopes.Call, name string) bool {
+	within := k.scope.Below(c)
+	return slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool {
+		return len(n.Parts) > within+1 && slices.Contains(kerasnames.Bases(n.Parts[within]), name)
+	})
 }
 
 // nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and

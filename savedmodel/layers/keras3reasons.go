@@ -18,6 +18,7 @@ const (
 	whyOrder        = "the order follows from connections that are guesses"
 	whyPassed       = "nobody takes what the layer computes: it may give on what it takes, or compute nothing but a loss"
 	whyOwnModel     = "of a model with a name of its own it does not show whether its class is, too: then Keras prints \"multiple\", or the shape of the first call, no input, and layers in the order of attributes"
+	whyStackToo     = "people call a stack \"model\", too: then Keras prints no input"
 	whyTwice        = "one tensor is taken twice: a layer that leaves nothing may stand between"
 	whyOutputs      = "a signature lists the outputs by name, and their order decides on that of the inputs"
 	whyNothing      = "what the layer takes does not show"

@@ -2141,3 +2141,22 @@ def added_positions(keras):
     i = keras.Input((4,))
     x = keras.layers.Add()([keras.layers.Dense(3)(i), tf.ones((5, 3))])
     return keras.Model(i, keras.layers.Dense(2)(x))
+
+
+@model()
+def called_as_layers(keras):
+    """Models in a model that bear default names of layers: of one that holds such a layer, and of one that holds none."""
+    L = keras.layers
+    i = keras.Input((4,))
+    first = keras.Model(i, L.LayerNormalization()(L.Dense(5)(i)), name="dense_1")
+    j = keras.Input((5,))
+    second = keras.Model(j, L.Dense(3, name="inner")(j), name="activation")
+    x = keras.Input((4,))
+    return keras.Model(x, L.Dense(2, name="head")(second(first(x))))
+
+
+@model("k2")
+def stack_called_model(keras):
+    """A stack that is called as Keras 2 calls models of inputs and outputs."""
+    L = keras.layers
+    return keras.Sequential([keras.Input((4,)), L.Dense(5), L.Activation("tanh"), L.Dense(2)], name="model")

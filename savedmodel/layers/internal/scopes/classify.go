@@ -13,6 +13,13 @@ import (
 // people call an Activation.
 var functions = map[string]bool{"elu": true, "softmax": true}
 
+// holders are Keras' classes that hold layers with variables. No layer of another class has scopes
+// of such layers within, whatever the layer is called.
+var holders = map[string]bool{
+	"Bidirectional": true, "TimeDistributed": true, "SpectralNormalization": true, "MultiHeadAttention": true, "GroupedQueryAttention": true,
+	"RNN": true, "StackedRNNCells": true, "Model": true, "Functional": true, "Sequential": true,
+}
+
 // Classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
 func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
@@ -27,6 +34,9 @@ func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (clas
 	candidates := t.weighted()
 	if candidates == nil {
 		candidates = t.weightless()
+	}
+	if len(t.weights) > 0 && len(candidates) > 0 && holders[candidates[0]] && !holders[byName] && !slices.Contains(candidates, byName) {
+		known = false
 	}
 	switch {
 	case known && (slices.Contains(candidates, byName) || candidates == nil && len(t.weights) == 0 || byName == "Lambda" && len(t.weights) == 0 && len(candidates) != 1):
@@ -129,7 +139,8 @@ func (t *traits) compound() []string {
 // Functional were built before there was a model.
 func (t *traits) modelClass() []string {
 	if t.parts[kerasnames.WithoutNumber(t.name)] || t.parts[t.name] {
-		return []string{"Sequential", kerasnames.CamelCase(kerasnames.WithoutNumber(t.name)), "Functional"}
+		classes := []string{"Sequential", kerasnames.CamelCase(kerasnames.WithoutNumber(t.name)), "Functional"}
+		return slices.DeleteFunc(classes, func(c string) bool { return !holders[c] && slices.Contains(kerasnames.Classes, c) })
 	}
 	return []string{"Functional", "Sequential"}
 }
