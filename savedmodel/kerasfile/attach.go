@@ -2,6 +2,7 @@ package kerasfile
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -231,20 +232,45 @@ func (a *attacher) doubtFrozen(l *layers.LayerConfig, trainable bool) {
 	}
 }
 
-// unfit reports whether a kernel is not as wide as the configuration of its layer says: then the
-// variables are another layer's.
+// widths says, by the end of a class's name, which variable shows a number of its configuration:
+// the size of the axis, counted from behind.
+var widths = []struct {
+	class    *regexp.Regexp
+	key      string
+	variable string
+	behind   int
+}{
+	{regexp.MustCompile(`^Dense$`), "units", "kernel", 1},
+	{regexp.MustCompile(`^Conv[123]D$`), "filters", "kernel", 1},
+	{regexp.MustCompile(`^Conv[123]DTranspose$`), "filters", "kernel", 2},
+	{regexp.MustCompile(`^Embedding$`), "output_dim", "embeddings", 1},
+	{regexp.MustCompile(`^(?:LSTM|GRU|SimpleRNN)$`), "units", "recurrent_kernel", 2},
+}
+
+// unfit reports whether a variable is not as wide as the configuration of its layer says: then the
+// variables are another layer's, or another model's.
 func (p part) unfit(vars []*savedmodel.Variable) bool {
-	width := p.config["units"]
-	if strings.HasPrefix(p.class, "Conv") && !strings.Contains(p.class, "LSTM") && !strings.HasSuffix(p.class, "Transpose") {
-		width = p.config["filters"]
-	} else if p.class != "Dense" {
+	if !p.sure || p.quantization() != "" {
 		return false
 	}
-	n, ok := width.(float64)
-	if !ok || !p.sure || p.quantization() != "" || len(vars) == 0 || shortName(vars[0].Name) != "kernel" {
-		return false
+	if q, ok := serialized(p.config["layer"]); ok { // of a wrapper
+		back, _ := serialized(p.config["backward_layer"])
+		backward := func(v *savedmodel.Variable) bool { return strings.Contains(v.Name, "/backward_layer/") }
+		ahead := slices.DeleteFunc(slices.Clone(vars), backward)
+		return q.unfit(ahead) || back.unfit(slices.DeleteFunc(slices.Clone(vars), func(v *savedmodel.Variable) bool { return !backward(v) }))
 	}
-	return vars[0].Shape.Rank() > 1 && vars[0].Shape.Dim(-1) != int64(n)
+	for _, w := range widths {
+		n, ok := p.config[w.key].(float64)
+		if !ok || !w.class.MatchString(p.class) {
+			continue
+		}
+		for _, v := range vars {
+			if at := v.Shape.Rank() - w.behind; shortName(v.Name) == w.variable {
+				return at >= 0 && v.Shape.Rank() > 1 && v.Shape.Dim(at) != int64(n)
+			}
+		}
+	}
+	return false
 }
 
 // openSizes gives variables whose size Keras 2 leaves open, and of which its summary therefore
