@@ -119,12 +119,12 @@ func CatchDeath(died func(cause string)) error { return tf.CatchDeath(died) }
 func CatchFatal(from *os.File, stacks bool) (io.Reader, error) { return tf.CatchFatal(from, stacks) }
 
 // BoundMemory lets the process, and those of isolated models, allocate no more than the machine and
-// its control groups have free, now and later on: TensorFlow's "OOM when allocating", which becomes
-// a *[MemoryError], comes where the kernel would end the process. It is for programs that do little
-// but run a model, and works on Linux alone, by RLIMIT_DATA's soft limit, which is set each second;
-// one that the process has already stays. Where a driver for NVIDIA's GPUs is loaded it does
-// nothing, unless the device, that of [Options.Device], is "cpu".
-func BoundMemory(device string) { tf.BoundMemory(device, false) }
+// its control groups have free, then and later, until stop is called: TensorFlow's "OOM when
+// allocating", which becomes a *[MemoryError], comes where the kernel would end the process. It is
+// for programs that do little but run a model, and works on Linux alone, by RLIMIT_DATA's soft
+// limit, which is set each second; one that the process has already stays. Where a driver for
+// NVIDIA's GPUs is loaded it does nothing, unless the device, that of [Options.Device], is "cpu".
+func BoundMemory(device string) (stop func()) { return tf.BoundMemory(device, false) }
 
 // IsolateMain makes [Options.Isolate] work: a program that uses it calls IsolateMain first thing in
 // main. The model's process is the program itself, started anew; there IsolateMain serves the model

@@ -140,6 +140,7 @@ func runBench(ctx context.Context, o benchOptions, std stdio) error {
 	}
 	o.predict.load.Signatures, o.predict.load.WarmUp, o.predict.load.Exact = []string{m.sig.Name}, true, true
 	o.predict.load.XLAFallback = func(reason error) { std.note("running without XLA: %v", reason) }
+	defer runner.BoundMemory(o.predict.load.Device)()
 	options := bench.Options{
 		Load: o.predict.load, Predict: o.predict.predict, Source: source, Lengths: o.lengths,
 		BatchSizes: o.batchSizes, Workers: o.workers, Duration: o.duration, Quick: o.quick,

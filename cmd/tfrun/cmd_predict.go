@@ -59,7 +59,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if o.dryRun {
 		return runPlan(ctx, o, source, std)
 	}
-	runner.BoundMemory(o.load.Device)
+	defer runner.BoundMemory(o.load.Device)()
 	defer runner.OpenAhead(o.load)()
 	fewerCollections()
 	m, err := o.openFiles(ctx, std, &source)

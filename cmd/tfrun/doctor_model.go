@@ -174,6 +174,7 @@ func endpointsOf(infos map[string]savedmodel.TensorInfo) []endpointDiagnosis {
 
 // run loads the model and runs rows: the first ones of the data, or made-up ones.
 func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source job.Source) error {
+	defer runner.BoundMemory(o.load.Device)()
 	if err := m.start(ctx, o, source); err != nil {
 		return err
 	}

@@ -90,7 +90,6 @@ func (m *loadedModel) start(ctx context.Context, o *predictOptions, source job.S
 		return err
 	}
 	load.Exact = true // to report what it would do
-	runner.BoundMemory(load.Device)
 	if _, err := runner.OpenLibrary(load.Library); err != nil {
 		return err
 	}

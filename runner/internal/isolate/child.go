@@ -33,7 +33,7 @@ func Main() {
 // when the program that has started the process closes the model, or is gone.
 func serveIsolated() int {
 	if os.Getenv(markEnv) == "true" {
-		tf.BoundMemory("", true)
+		_ = tf.BoundMemory("", true) // for as long as it lives
 	}
 	_ = os.Unsetenv(markEnv)
 	tf.DefaultSignals()

@@ -38,41 +38,66 @@ var bounded atomic.Bool
 func Bounded() bool { return bounded.Load() }
 
 // BoundMemory lets the process allocate what the machine and its control groups have, and no more
-// (RLIMIT_DATA's soft limit), for as long as it lives. TensorFlow gets no memory then where the
-// kernel would end the process. A limit of the user's stays as it is, unless inherited says that it
-// comes from a process that was bounded itself. Nothing happens where a driver for NVIDIA's GPUs is
-// loaded, unless the device is "cpu": CUDA allocates more than there is. The bound is found in a
-// goroutine: what is read for it takes half a millisecond.
-func BoundMemory(device string, inherited bool) {
+// (RLIMIT_DATA's soft limit), until stop is called. TensorFlow gets no memory then where the kernel
+// would end the process. A limit of the user's stays as it is, unless inherited says that it comes
+// from a process that was bounded itself; a second call does nothing before the first one's stop.
+// Nothing happens where a driver for NVIDIA's GPUs is loaded, unless the device is "cpu": CUDA
+// allocates more than there is. The bound is found in a goroutine: what is read for it takes half a
+// millisecond.
+func BoundMemory(device string, inherited bool) (stop func()) {
+	nothing := func() {}
 	if _, hasDriver := kernelDriver(); hasDriver && !inherited && !strings.HasPrefix(strings.ToLower(device), "cpu") {
-		return
+		return nothing
 	}
-	var is unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_DATA, &is); err != nil || is.Cur != math.MaxUint64 && !inherited {
-		return
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_DATA, &before); err != nil || before.Cur != math.MaxUint64 && !inherited {
+		return nothing
 	}
 	if bounded.Swap(true) {
-		return
+		return nothing
 	}
+	stopped := make(chan struct{})
 	crash.Go(func() error {
 		root := os.DirFS("/")
-		for was, ok := is.Cur, true; ok; time.Sleep(roomEvery) {
-			was, ok = setRoom(root, was)
+		for is := before.Cur; ; {
+			now, ok := setRoom(root, is)
+			if !ok {
+				return nil
+			}
+			is = now
+			select {
+			case <-stopped:
+				_, err := setLimit(is, before.Cur)
+				return err
+			case <-time.After(roomEvery):
+			}
 		}
-		return nil
-	}, func(error) {}) // the memory is not bounded any more
+	}, func(error) { bounded.Store(false) }) // what cannot be set stays
+	return func() { close(stopped) }
 }
 
-// setRoom sets the bound and returns it, unless it is another by now than it was, as somebody
-// else has set it.
+// setRoom sets the bound and returns it, unless it is another by now than it was.
 func setRoom(root fs.FS, was uint64) (now uint64, ok bool) {
-	var is unix.Rlimit
 	limit, ok := room(root)
-	if err := unix.Getrlimit(unix.RLIMIT_DATA, &is); !ok || err != nil || is.Cur != was {
+	if !ok {
 		return 0, false
 	}
+	now, err := setLimit(was, limit)
+	return now, err == nil
+}
+
+// setLimit sets RLIMIT_DATA's soft limit, as far as the hard one allows it. An error is, too, that
+// it is another by now than it was: somebody else has set it.
+func setLimit(was, limit uint64) (now uint64, err error) {
+	var is unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_DATA, &is); err != nil {
+		return 0, err
+	}
+	if is.Cur != was {
+		return 0, unix.EBUSY
+	}
 	is.Cur = min(limit, is.Max)
-	return is.Cur, unix.Setrlimit(unix.RLIMIT_DATA, &is) == nil
+	return is.Cur, unix.Setrlimit(unix.RLIMIT_DATA, &is)
 }
 
 // room returns how many bytes the process may have allocated, all together. root is the root of the
