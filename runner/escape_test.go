@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"os"
 	"slices"
 	"strconv"
@@ -89,6 +90,13 @@ func TestEscape(t *testing.T) {
 			}
 		}
 	}
+	for c := range escape.Called(e.canary) {
+		for _, mode := range escapeModes {
+			if wanted(c, mode.name) {
+				e.try(t, c, mode)
+			}
+		}
+	}
 	for c := range escape.Spoiled(e.canary) {
 		for _, mode := range escapeModes[:2] {
 			if wanted(c, mode.name) {
@@ -166,14 +174,28 @@ func runGuarded(ctx context.Context, dir, path string, o Options) (answers strin
 	return answers, errors.Join(err, s.Close())
 }
 
+// refusedOrCalled yields what TestEscapeNames looks at.
+func refusedOrCalled(c escape.Canary) iter.Seq[escape.Case] {
+	return func(yield func(escape.Case) bool) {
+		for _, all := range []iter.Seq[escape.Case]{escape.Refused(c), escape.Called(c)} {
+			for e := range all {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // TestEscapeNames looks at what TensorFlow would be given of models with each operation that may
-// not run, in each place: the operation is never part of it.
+// not run, in each place, and with some of them in each function that an operation can call: the
+// operation is never part of it.
 func TestEscapeNames(t *testing.T) {
 	t.Parallel()
 	c := escape.Canary{Dir: t.TempDir()}
 	wanted := escapePart(t)
 	tried, given := 0, 0
-	for e := range escape.Refused(c) {
+	for e := range refusedOrCalled(c) {
 		for _, mode := range escapeModes {
 			if mode.text || mode.o.Isolate || !wanted(e, mode.name) {
 				continue

@@ -123,6 +123,31 @@ func Refused(c Canary) iter.Seq[Case] {
 	}
 }
 
+// Called yields models that read the secret, and others that write a file, in a function that each
+// operation which may run, and runs functions, names in each of its attributes: alone, as the
+// last of several, in the attributes of another function, or under a name that the operation does
+// not have. Most are not as their operation wants them; what is tested is that TensorFlow does not
+// get them.
+func Called(c Canary) iter.Seq[Case] {
+	return func(yield func(Case) bool) {
+		for _, p := range payloads(c)[:2] {
+			for _, name := range slices.Sorted(maps.Keys(ops.All())) {
+				o := ops.Of(name)
+				if !o.Pure() || o.Calls == nil {
+					continue
+				}
+				for _, key := range append(slices.Clone(o.Calls), "escape") {
+					for _, at := range calledPlaces(name, key) {
+						if !yield(newCase(p, at, plain, asIs)) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // newCase returns a case; its model is made when it is asked for.
 func newCase(p payload, at place, d disguise, f form) Case {
 	return Case{Op: p.op, Place: at.name, Disguise: d.name, Form: f.name, Tags: f.tags, Path: p.path, form: f, make: func() (*pb.MetaGraphDef, map[string][]byte) {

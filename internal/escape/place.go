@@ -209,6 +209,24 @@ func functionPlaces() []place {
 	}
 }
 
+// calledPlaces lists the places in a function that an attribute of an operation names.
+func calledPlaces(op, key string) (list []place) {
+	for _, w := range []struct {
+		name  string
+		value func(harmless, f call) any
+	}{
+		{"", func(_, f call) any { return f }},
+		{"'s last", func(harmless, f call) any { return []call{harmless, f} }},
+		{"'s attributes", func(harmless, f call) any { return call{harmless.name, attrs{"inner": f}} }},
+	} {
+		list = append(list, place{op + "'s " + key + w.name, false, func(m *model, p func(b *body) ref) {
+			value := w.value(call{name: m.nothing("g")}, call{name: m.in("f", p)})
+			m.output(serving, m.main.text("nothing"), after(m.main.add(op, "", attrs{key: value}, m.main.scalar())))
+		}})
+	}
+	return list
+}
+
 // loop adds a While loop of one round with the payload in its body or its condition.
 func (m *model) loop(p func(b *body) ref, inBody bool) {
 	once := func(b *body) ref {
