@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -259,5 +261,23 @@ func TestMakeThreads(t *testing.T) {
 	makeThreads(before + 3) // more than can be there and idle
 	if got := made.Count(); got < before+3 {
 		t.Errorf("%d threads, after %d, want 3 more", got, before)
+	}
+}
+
+// TestNoICUData: TensorFlow's copy of ICU gets no folder to look for files in that a model names.
+func TestNoICUData(t *testing.T) {
+	if os.Getenv("TFRUN_TEST_ICU") == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoICUData$")
+		cmd.Env = append(os.Environ(), "TFRUN_TEST_ICU=1", "ICU_DATA="+t.TempDir())
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, said)
+		}
+		return
+	}
+	if _, err := OpenLibrary(""); err != nil {
+		t.Fatal(err)
+	}
+	if dir, ok := os.LookupEnv("ICU_DATA"); ok {
+		t.Errorf("ICU would look in %q", dir)
 	}
 }

@@ -112,6 +112,11 @@ func OpenLibrary(named string) (Library, error) {
 	if err := checkLimits(); err != nil {
 		return Library{}, err
 	}
+	// ICU, of which TensorFlow holds a copy, would look there for the encodings that a model names,
+	// and outside by names such as ../x. TensorFlow's copy has all that it needs.
+	if err := os.Unsetenv("ICU_DATA"); err != nil {
+		return Library{}, err
+	}
 	makeThreads(min(runtime.GOMAXPROCS(0), 8) + 2)
 	// The text of dlerror belongs to the thread.
 	runtime.LockOSThread()
