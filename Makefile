@@ -60,6 +60,11 @@ wild: build ## try the SavedModels below TFRUN_WILD=FOLDER (testdata/wild): desc
 tables: go ## compare layer tables with Keras' own, by form of export (TFRUN_MODELS=FOLDER adds; testdata/tables/make_tables.py makes some)
 	@CGO_ENABLED=0 $(GO) test ./savedmodel/layers -run TestTables -count=1 -v
 
+.PHONY: wild-tables
+wild-tables: go ## compare the tables of the Keras models below TFRUN_WILD=FOLDER with what Keras (PYTHON=…) prints of them
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $${PYTHON:-python3} scripts/wild/tables.py "$$TFRUN_WILD" "$$out" && \
+		TFRUN_MODELS=$$out $(MAKE) -s tables
+
 hostile: build ## try every limit, hostile input and fault of docs/hostile.md (UPDATE=1 rewrites it), and models that try to get out
 	@$(with_tf) && scripts/hostile.sh
 
