@@ -167,7 +167,7 @@ var plainClasses = []string{
 // direct reports whether a layer's variables belong to it instead of to layers inside it. They do
 // if their paths have, below its name, as many parts as its class has. A path without the name says
 // nothing.
-func (l *layerCalls) direct() bool {
+func (k *keras3) direct(l *layerCalls) bool {
 	below := 1
 	switch {
 	case slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "MultiHeadAttention"}, l.class), strings.HasPrefix(l.class, "ConvLSTM"):
@@ -177,11 +177,12 @@ func (l *layerCalls) direct() bool {
 	case !slices.Contains(plainClasses, l.class) && l.class != "Dense" && l.class != "LayerNormalization":
 		return true
 	}
+	inside := k.scope.Below(l.calls[0])
 	for _, n := range l.calls[0].Nodes {
-		if len(n.Parts) < 3 || below > 1 {
+		if len(n.Parts) <= inside || below > 1 {
 			continue
 		}
-		for _, part := range n.Parts[1 : len(n.Parts)-1] {
+		for _, part := range n.Parts[inside : len(n.Parts)-1] {
 			if _, layer := kerasnames.ClassOf(part); layer && !scopes.QuietOps[n.Op] && !slices.Contains(strings.Split(l.calls[0].Raw, "/"), part) && !scopes.Helpers[kerasnames.WithoutNumber(part)] {
 				return false // a layer inside
 			}
@@ -222,7 +223,7 @@ func (l *layerCalls) holdsDirections() bool {
 // doubtClass makes a class uncertain where the layer's name is no default of a class of Keras. A
 // subclass of a layer of Keras leaves what that layer does, called "causal_conv1d" or otherwise.
 func (k *keras3) doubtClass(l *layerCalls) {
-	if !l.direct() && !isModel(l.class) {
+	if !k.direct(l) && !isModel(l.class) {
 		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(shownName(l.name))), false
 		return
 	}
