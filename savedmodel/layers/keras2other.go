@@ -9,6 +9,7 @@ import (
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // shownBy says which of a layer's variables shows a number of its configuration: the size of the
@@ -92,4 +93,33 @@ func otherVariables(objs *savedmodel.ObjectGraph, id int, o *savedmodel.KerasObj
 		return fmt.Sprintf("its layer %q has %s %d, and a variable %s of shape %s there", o.Name, s.key, want, s.variable, v.Shape)
 	}
 	return ""
+}
+
+// noteOtherInput adds a note where the configuration gives an input other sizes than it has in the
+// graph. Keras loads the two all the same, and prints what the configuration says.
+func (k *keras2) noteOtherInput() {
+	if k.body == nil || k.own {
+		return
+	}
+	for _, st := range k.table.steps {
+		in, ok := k.body.Signature.Inputs[st.input]
+		if st.input == "" || !ok || len(st.shapes) == 0 || !differ(st.shapes[0], in.Shape) {
+			continue
+		}
+		k.table.Notes = append(k.table.Notes, fmt.Sprintf("the metadata may be of another model than the graph: its input %q is %s, and %s there", st.input, st.shapes[0], in.Shape))
+		return
+	}
+}
+
+// differ reports whether two shapes have other ranks, or another size behind the batch.
+func differ(a, b tensor.Shape) bool {
+	if !a.Ranked() || !b.Ranked() {
+		return false
+	}
+	for d := 1; d < a.Rank() && a.Rank() == b.Rank(); d++ {
+		if m, n := a.Dim(d), b.Dim(d); m != n && m != tensor.Unknown && n != tensor.Unknown {
+			return true
+		}
+	}
+	return a.Rank() != b.Rank()
 }

@@ -42,6 +42,7 @@ func metadataLayers(mg *savedmodel.MetaGraph, meta savedmodel.KerasMetadata) (*T
 	if err := k.build(); err != nil || len(k.table.Layers) == 0 {
 		return nil, err
 	}
+	k.noteOtherInput()
 	return k.table, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -537,5 +538,44 @@ func TestMetadataOfAnotherModel(t *testing.T) {
 	t.Logf("%d of %d have a note", noted, 4*len(dirs))
 	if noted < 3*len(dirs) {
 		t.Errorf("%d of %d have a note", noted, 4*len(dirs))
+	}
+}
+
+// TestInputsOfAnotherModel: a note says where the metadata gives the inputs other sizes than the
+// graph does, but where a model of one's own class, or a signature, has none of these inputs.
+func TestInputsOfAnotherModel(t *testing.T) {
+	t.Parallel()
+	size := regexp.MustCompile(`"batch_input_shape": (?:\{"class_name": "(?:__tuple__|TypeSpec)", "items": )?\[null, \d*([1-8])[],]`)
+	changed, noted := 0, 0
+	for _, c := range tableCases(t) {
+		data, err := os.ReadFile(filepath.Join(c.dir, "model", metadata))
+		if err != nil {
+			continue
+		}
+		places := size.FindAllSubmatchIndex(data, -1)
+		for _, at := range places {
+			data[at[2]]++ // a digit for a digit: the lengths in the file stay true
+		}
+		dir := withMetadata(t, filepath.Join(c.dir, "model"), "")
+		if err := os.WriteFile(filepath.Join(dir, metadata), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := layers.Of(m.MetaGraphs[0])
+		if err != nil || table == nil || len(places) == 0 {
+			continue
+		}
+		changed++
+		if strings.Contains(strings.Join(table.Notes, "; "), "of another model") {
+			noted++
+		} else {
+			t.Logf("%s (%s): no note", c.dir, table.ModelClass)
+		}
+	}
+	if noted*10 < changed*9 || changed < 50 && !testing.Short() {
+		t.Errorf("%d of %d models with other inputs have a note", noted, changed)
 	}
 }
