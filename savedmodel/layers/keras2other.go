@@ -48,7 +48,7 @@ func otherModel(mg *savedmodel.MetaGraph, meta savedmodel.KerasMetadata) error {
 	}
 	for _, id := range ids {
 		o, kind := meta[id], ""
-		if id < len(objs.Nodes) {
+		if id >= 0 && id < len(objs.Nodes) {
 			kind = objs.Nodes[id].GetUserObject().GetIdentifier()
 		}
 		says := ""
@@ -69,27 +69,25 @@ func otherModel(mg *savedmodel.MetaGraph, meta savedmodel.KerasMetadata) error {
 
 // otherVariables says which variables of a layer's object its class and configuration contradict.
 func otherVariables(objs *savedmodel.ObjectGraph, id int, o *savedmodel.KerasObject) string {
-	variables := map[string]*savedmodel.Variable{}
-	for _, at := range []int{id, objs.Child(id, "cell")} {
-		if at < 0 {
-			continue
+	variable := func(name string) *savedmodel.Variable {
+		if v := objs.Variables[objs.Child(id, name)]; v != nil {
+			return v
 		}
-		for _, c := range objs.Nodes[at].GetChildren() {
-			if v := objs.Variables[int(c.GetNodeId())]; v != nil {
-				variables[c.GetLocalName()] = v
-			}
-		}
+		return objs.Variables[objs.Child(id, "cell", name)]
 	}
 	s, ok := shown[o.ClassName]
-	if len(variables) == 0 || !ok && !bare.MatchString(o.ClassName) {
+	if !ok && !bare.MatchString(o.ClassName) {
 		return ""
 	}
-	v := variables[s.variable]
-	if v == nil {
+	v := variable(s.variable)
+	if v == nil && slices.ContainsFunc([]string{"kernel", "depthwise_kernel", "embeddings", "gamma"}, func(name string) bool { return variable(name) != nil }) {
 		return fmt.Sprintf("its layer %q is of the class %s, which does not have the variables that are there", o.Name, o.ClassName)
 	}
 	want := rules.ParseConfig(o.Config).Num(s.key, -1)
-	if at := v.Shape.Rank() - s.behind; want > 0 && (at < 0 || v.Shape.Dim(at) != want) {
+	if v == nil || want <= 0 {
+		return ""
+	}
+	if at := v.Shape.Rank() - s.behind; at < 0 || v.Shape.Dim(at) != want {
 		return fmt.Sprintf("its layer %q has %s %d, and a variable %s of shape %s there", o.Name, s.key, want, s.variable, v.Shape)
 	}
 	return ""

@@ -114,17 +114,23 @@ func (k *keras3) hasNamesake(l *layerCalls) bool {
 // once may be no layer's.
 func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) (name string, once bool) {
 	names := kerasnames.Bases(c.Raw)
-	owners := map[string]bool{}
+	within := map[string]bool{} // whether a scope of the name stands within
+	var owners []string
 	for _, v := range c.Vars {
-		if name := k.layerOf(v); name != "" && slices.Contains(names, name) && (scopes.IsSeed(v) || !k.holdsScope(c, name)) {
-			owners[name] = true
+		name := k.layerOf(v)
+		if name == "" || !slices.Contains(names, name) || slices.Contains(owners, name) {
+			continue
+		}
+		if _, asked := within[name]; !asked {
+			within[name] = k.holdsScope(c, name)
+		}
+		if scopes.IsSeed(v) || !within[name] {
+			owners = append(owners, name)
 		}
 	}
 	if len(owners) == 1 {
-		for name := range owners {
-			used.TakeAll(name, k.opens)
-			return name, false
-		}
+		used.TakeAll(owners[0], k.opens)
+		return owners[0], false
 	}
 	if k.opens == 1 {
 		used.Mark(c.Raw)

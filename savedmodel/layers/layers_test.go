@@ -3,6 +3,8 @@ package layers
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,6 +156,27 @@ func TestDamagedMetadataIsNoted(t *testing.T) {
 		if got := strings.Join(table.Notes, "\n"); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: notes %q, want one with %q", model, got, want)
 		}
+	}
+}
+
+// TestMetadataOfObjectsThatAreNot: metadata of objects with numbers that the graph has none of, or
+// that no object can have, is another model's.
+func TestMetadataOfObjectsThatAreNot(t *testing.T) {
+	t.Parallel()
+	mg := modeltest.Open(t, "k2_cnn2d").MetaGraphs[0]
+	meta, err := mg.KerasMetadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int{math.MinInt, -1, 1 << 20, math.MaxInt} {
+		more := maps.Clone(meta)
+		more[id] = &savedmodel.KerasObject{Identifier: "_tf_keras_layer", ClassName: "Dense"}
+		if err := otherModel(mg, more); err == nil || !strings.Contains(err.Error(), "of another model") {
+			t.Errorf("object %d: %v", id, err)
+		}
+	}
+	if err := otherModel(mg, meta); err != nil {
+		t.Error(err)
 	}
 }
 
