@@ -87,7 +87,8 @@ func FeedTensor(t tensor.Tensor) Feed { return tf.FeedTensor(t) }
 // takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
 // call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, what C
 // code writes to its stream stderr goes nowhere while the library is opened, unless an
-// [Options.Logger] gets it.
+// [Options.Logger] gets it. ICU_DATA is unset: models name the files that TensorFlow would look for
+// there.
 func OpenLibrary(named string) (Library, error) { return tf.OpenLibrary(named) }
 
 // UnknownOperations lists the operations of the libtensorflow that is open of which tfrun does not

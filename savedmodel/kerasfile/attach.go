@@ -2,7 +2,6 @@ package kerasfile
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -232,21 +231,6 @@ func (a *attacher) doubtFrozen(l *layers.LayerConfig, trainable bool) {
 	}
 }
 
-// widths says, by the end of a class's name, which variable shows a number of its configuration:
-// the size of the axis, counted from behind.
-var widths = []struct {
-	class    *regexp.Regexp
-	key      string
-	variable string
-	behind   int
-}{
-	{regexp.MustCompile(`^Dense$`), "units", "kernel", 1},
-	{regexp.MustCompile(`^Conv[123]D$`), "filters", "kernel", 1},
-	{regexp.MustCompile(`^Conv[123]DTranspose$`), "filters", "kernel", 2},
-	{regexp.MustCompile(`^Embedding$`), "output_dim", "embeddings", 1},
-	{regexp.MustCompile(`^(?:LSTM|GRU|SimpleRNN)$`), "units", "recurrent_kernel", 2},
-}
-
 // unfit reports whether a variable is not as wide as the configuration of its layer says: then the
 // variables are another layer's, or another model's.
 func (p part) unfit(vars []*savedmodel.Variable) bool {
@@ -259,15 +243,11 @@ func (p part) unfit(vars []*savedmodel.Variable) bool {
 		ahead := slices.DeleteFunc(slices.Clone(vars), backward)
 		return q.unfit(ahead) || back.unfit(slices.DeleteFunc(slices.Clone(vars), func(v *savedmodel.Variable) bool { return !backward(v) }))
 	}
-	for _, w := range widths {
-		n, ok := p.config[w.key].(float64)
-		if !ok || !w.class.MatchString(p.class) {
-			continue
-		}
-		for _, v := range vars {
-			if at := v.Shape.Rank() - w.behind; shortName(v.Name) == w.variable {
-				return at >= 0 && v.Shape.Rank() > 1 && v.Shape.Dim(at) != int64(n)
-			}
+	w := kerasnames.Widths[p.class]
+	n, ok := p.config[w.Key].(float64)
+	for _, v := range vars {
+		if at := v.Shape.Rank() - w.Behind; ok && shortName(v.Name) == w.Variable {
+			return at >= 0 && v.Shape.Rank() > 1 && v.Shape.Dim(at) != int64(n)
 		}
 	}
 	return false

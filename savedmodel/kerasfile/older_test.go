@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 )
 
@@ -92,26 +93,25 @@ func TestVariablesThatDoNotFit(t *testing.T) {
 		}
 		for _, l := range root.Config.Layers {
 			name, _ := l.Config["name"].(string)
-			for _, w := range widths {
-				class, c := l.ClassName, l.Config
-				if inner, ok := serialized(c["layer"]); ok {
-					class, c = inner.class, inner.config
-				}
-				n, ok := c[w.key].(float64)
-				if !ok || !w.class.MatchString(class) || !strings.HasPrefix(l.Module, "keras.layers") || (part{config: c}).quantization() != "" {
-					continue
-				}
-				text, _ := json.Marshal(name)
-				at := bytes.Index(config, append([]byte(`"name": `), text...))
-				if at < 0 {
-					continue
-				}
-				width := fmt.Sprintf("%q: ", w.key)
-				m.config = slices.Concat(config[:at], bytes.Replace(config[at:], []byte(width+fmt.Sprint(n)), []byte(width+fmt.Sprint(n+1)), 1))
-				changed[class]++
-				if after := marked(); !slices.Contains(after, name) || len(after) < len(before) {
-					t.Errorf("%s: %s (%s) with %s %v: marked are %v, and %v before", file, name, l.ClassName, w.key, n+1, after, before)
-				}
+			class, c := l.ClassName, l.Config
+			if inner, ok := serialized(c["layer"]); ok {
+				class, c = inner.class, inner.config
+			}
+			w := kerasnames.Widths[class]
+			n, ok := c[w.Key].(float64)
+			if !ok || !strings.HasPrefix(l.Module, "keras.layers") || (part{config: c}).quantization() != "" {
+				continue
+			}
+			text, _ := json.Marshal(name)
+			at := bytes.Index(config, append([]byte(`"name": `), text...))
+			if at < 0 {
+				continue
+			}
+			width := fmt.Sprintf("%q: ", w.Key)
+			m.config = slices.Concat(config[:at], bytes.Replace(config[at:], []byte(width+fmt.Sprint(n)), []byte(width+fmt.Sprint(n+1)), 1))
+			changed[class]++
+			if after := marked(); !slices.Contains(after, name) || len(after) < len(before) {
+				t.Errorf("%s: %s (%s) with %s %v: marked are %v, and %v before", file, name, l.ClassName, w.Key, n+1, after, before)
 			}
 		}
 	}

@@ -8,26 +8,10 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// shownBy says which of a layer's variables shows a number of its configuration: the size of the
-// axis, counted from behind.
-type shownBy struct {
-	variable string
-	behind   int
-	key      string
-}
-
-// shown lists Keras' classes of which all layers have such a variable once they were called.
-var shown = map[string]shownBy{
-	"Dense": {"kernel", 1, "units"}, "Embedding": {"embeddings", 1, "output_dim"},
-	"Conv1D": {"kernel", 1, "filters"}, "Conv2D": {"kernel", 1, "filters"}, "Conv3D": {"kernel", 1, "filters"},
-	"Conv1DTranspose": {"kernel", 2, "filters"}, "Conv2DTranspose": {"kernel", 2, "filters"}, "Conv3DTranspose": {"kernel", 2, "filters"},
-	"DepthwiseConv1D": {"depthwise_kernel", 1, "depth_multiplier"}, "DepthwiseConv2D": {"depthwise_kernel", 1, "depth_multiplier"},
-	"SimpleRNN": {"recurrent_kernel", 2, "units"}, "LSTM": {"recurrent_kernel", 2, "units"}, "GRU": {"recurrent_kernel", 2, "units"},
-}
 
 // bare matches Keras' classes whose layers have no variables.
 var bare = regexp.MustCompile(`^(?:InputLayer|Activation|ReLU|Softmax|Flatten|Reshape|Permute|Concatenate|Add|Multiply|(?:Spatial)?Dropout(?:[123]D)?|(?:Zero)?(?:Padding|Cropping|UpSampling)[123]D|(?:Global)?(?:Max|Average)Pooling[123]D)$`)
@@ -75,20 +59,20 @@ func otherVariables(objs *savedmodel.ObjectGraph, id int, o *savedmodel.KerasObj
 		}
 		return objs.Variables[objs.Child(id, "cell", name)]
 	}
-	s, ok := shown[o.ClassName]
+	w, ok := kerasnames.Widths[o.ClassName]
 	if !ok && !bare.MatchString(o.ClassName) {
 		return ""
 	}
-	v := variable(s.variable)
+	v := variable(w.Variable)
 	if v == nil && slices.ContainsFunc([]string{"kernel", "depthwise_kernel", "embeddings", "gamma"}, func(name string) bool { return variable(name) != nil }) {
 		return fmt.Sprintf("its layer %q is of the class %s, which does not have the variables that are there", o.Name, o.ClassName)
 	}
-	want := rules.ParseConfig(o.Config).Num(s.key, -1)
+	want := rules.ParseConfig(o.Config).Num(w.Key, -1)
 	if v == nil || want <= 0 {
 		return ""
 	}
-	if at := v.Shape.Rank() - s.behind; at < 0 || v.Shape.Dim(at) != want {
-		return fmt.Sprintf("its layer %q has %s %d, and a variable %s of shape %s there", o.Name, s.key, want, s.variable, v.Shape)
+	if at := v.Shape.Rank() - w.Behind; at < 0 || v.Shape.Dim(at) != want {
+		return fmt.Sprintf("its layer %q has %s %d, and a variable %s of shape %s there", o.Name, w.Key, want, w.Variable, v.Shape)
 	}
 	return ""
 }
